@@ -1,0 +1,471 @@
+//! The losses: a scheme makes Gaussians of the predicted counts, a distance compares them with the count prior.
+//!
+//! ```text
+//! intra        one Gaussian N(mu_k, v_k) per block; the loss is averaged over blocks              Eq. 2-5
+//! inter        m = mean_k mu_k,  S = mean_k (mu_k - m)^2                                          Eq. 7-9
+//! intra_inter  m = mean_k mu_k,  S = mean_k v_k + mean_k (mu_k - m)^2   (law of total variance)   Eq. 10-11
+//! ```
+//!
+//! Value and gradient need two passes over the pixels and no storage per pixel: the first pass makes [`BlockMoments`], and the
+//! derivative by a pixel's probability is then a straight line in that probability ([`PixelGradient`]):
+//!
+//! ```text
+//! dm/dp = 1/(N n)        dS/dp = [inter] 2 (mu_k - m)/(N n) + [intra] (1 - 2p)/(N n^2)      (N n for BernoulliMean)
+//! ```
+//!
+//! # Errata
+//!
+//! | the paper says | what is true | what we do |
+//! |---|---|---|
+//! | Eq. 11, last line: (mu_k^2 - mu^2) inside the mean | equal to mean_k (mu_k - mu)^2, but cancels in f32 | Welford's form |
+//! | 3.4: "the network with the intra-instance loss outperforms the network with the intra-instance loss" | Table 2 shows intra+inter ahead of intra, and has no inter-only row | all three schemes are here |
+
+use crate::gaussian::check_range;
+use crate::{
+    BlockMoments, CountPrior, Distance, DistanceGradient, Error, GroupMoments, Predicted, Real, Scalar, Stabilisers, Target, VarianceModel,
+    distance_gradient,
+};
+use heapless::Vec;
+
+/// Which Gaussians are compared with the prior (see the module's text).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum Scheme {
+    /// Each block by itself (Malkin et al.).
+    Intra,
+    /// The spread of the counts between blocks.
+    Inter,
+    /// Both, by the law of total variance.
+    #[default]
+    IntraInter,
+}
+
+impl Scheme {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Intra, Self::Inter, Self::IntraInter];
+
+    /// Its name in files and flags.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Intra => "intra",
+            Self::Inter => "inter",
+            Self::IntraInter => "intra_inter",
+        }
+    }
+
+    /// Smallest group that has the statistic: a single block has no spread between blocks.
+    pub const fn least_blocks(self) -> usize {
+        match self {
+            Self::Inter => 2,
+            Self::Intra | Self::IntraInter => 1,
+        }
+    }
+
+    /// The variance of the predicted count from its parts, Eq. 11: for `Intra`, `between` is not used; for `Inter`, `within` is not.
+    pub fn variance<S: Scalar>(self, between: S, within: S) -> S {
+        match self {
+            Self::Intra => within,
+            Self::Inter => between,
+            Self::IntraInter => within + between,
+        }
+    }
+}
+
+impl core::str::FromStr for Scheme {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::ALL
+            .into_iter()
+            .find(|scheme| scheme.name() == text)
+            .ok_or_else(|| Error::unknown_name("scheme", "intra, inter, intra_inter", text))
+    }
+}
+
+impl core::fmt::Display for Scheme {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A checked loss: scheme, distance, variance conventions and stabilisers. `L` is the plain number type (f32 or f64).
+///
+/// ```
+/// use lsr_core::{BlockMoments, CountPrior, Distance, Loss, Scheme, Stabilisers, VarianceModel};
+/// let loss = Loss::new(Scheme::IntraInter, Distance::Overlap, VarianceModel::CountFraction, Stabilisers::default()).unwrap();
+/// let target = CountPrior::<f64, 10, 2>::table_1().target(9, 1).unwrap(); // 95-100 %: 0.70 +- 0.05 cancer
+/// let pixels = [[0.9, 0.8, 0.7], [0.6, 0.5, 0.8]];
+/// let blocks = pixels.map(|p| BlockMoments::from_probabilities(&p).unwrap());
+/// let group = loss.evaluate(&blocks, target).unwrap();
+/// let gradient = group.pixel_gradient(&blocks[0]).unwrap();
+///
+/// // against a finite difference
+/// let mut moved = pixels;
+/// moved[0][1] += 1e-6;
+/// let up = loss.evaluate(&moved.map(|p| BlockMoments::from_probabilities(&p).unwrap()), target).unwrap();
+/// assert!(((up.value() - group.value()) / 1e-6 - gradient.at(0.8)).abs() < 1e-4);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Loss<L> {
+    scheme: Scheme,
+    distance: Distance,
+    variance: VarianceModel,
+    log_variance: VarianceModel,
+    stabilisers: Stabilisers<L>,
+}
+
+impl<L: Real> Loss<L> {
+    /// A loss whose stabilisers have been checked.
+    ///
+    /// # Errors
+    /// [`Error::ParameterOutOfRange`].
+    pub fn new(scheme: Scheme, distance: Distance, variance: VarianceModel, stabilisers: Stabilisers<L>) -> Result<Self, Error> {
+        stabilisers.check()?;
+        Ok(Self::unchecked(scheme, distance, variance, stabilisers))
+    }
+
+    pub(crate) const fn unchecked(scheme: Scheme, distance: Distance, variance: VarianceModel, stabilisers: Stabilisers<L>) -> Self {
+        Self { scheme, distance, variance, log_variance: variance, stabilisers }
+    }
+
+    /// The same loss with another variance convention inside the logarithm (the preset `lsr_early` needs it).
+    #[must_use]
+    pub fn with_log_variance(self, log_variance: VarianceModel) -> Self {
+        Self { log_variance, ..self }
+    }
+
+    /// The same loss under another scheme.
+    #[must_use]
+    pub fn with_scheme(self, scheme: Scheme) -> Self {
+        Self { scheme, ..self }
+    }
+
+    /// The same loss with another distance.
+    #[must_use]
+    pub fn with_distance(self, distance: Distance) -> Self {
+        Self { distance, ..self }
+    }
+
+    /// Its scheme.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Its distance.
+    pub fn distance(&self) -> Distance {
+        self.distance
+    }
+
+    /// Its variance convention.
+    pub fn variance_model(&self) -> VarianceModel {
+        self.variance
+    }
+
+    /// Its variance convention inside the logarithm.
+    pub fn log_variance_model(&self) -> VarianceModel {
+        self.log_variance
+    }
+
+    /// Its stabilisers.
+    pub fn stabilisers(&self) -> &Stabilisers<L> {
+        &self.stabilisers
+    }
+
+    /// The loss of one group of blocks of one label.
+    ///
+    /// # Errors
+    /// [`Error::TooFewBlocks`] (inter needs two), [`Error::ParameterOutOfRange`] for a bad target, [`Error::NotFinite`] when a
+    /// stabiliser is too small for the number type.
+    pub fn evaluate<R: Real<Literal = L>>(&self, blocks: &[BlockMoments<R>], target: Target<R>) -> Result<GroupLoss<R>, Error> {
+        self.evaluate_each(blocks.iter(), target)
+    }
+
+    /// The loss of a group of which only the merged moments are known: from other threads, GPUs or devices, or a queue of past blocks.
+    ///
+    /// # Errors
+    /// [`Error::NeedsBlocks`] for scheme intra; otherwise as [`Loss::evaluate`].
+    pub fn evaluate_moments<R: Real<Literal = L>>(&self, group: &GroupMoments<R>, target: Target<R>) -> Result<GroupLoss<R>, Error> {
+        if self.scheme == Scheme::Intra {
+            return Err(Error::NeedsBlocks { scheme: self.scheme.name() });
+        }
+        self.check_blocks(group.blocks() as usize)?;
+        check_target(target)?;
+        let between = group.between_variance();
+        let predicted = Predicted {
+            mean: group.mean(),
+            variance: self.scheme.variance(between, group.within_variance(self.variance)),
+            log_variance: self.scheme.variance(between, group.within_variance(self.log_variance)),
+        };
+        let gradient = distance_gradient(self.distance, predicted, target, &self.stabilisers)?;
+        let (value, by_moments) = (gradient.value, Some(gradient));
+        Ok(GroupLoss { loss: *self, target, blocks: group.blocks(), mean: group.mean(), value, by_moments })
+    }
+
+    fn evaluate_each<'a, R: Real<Literal = L> + 'a>(
+        &self,
+        blocks: impl Iterator<Item = &'a BlockMoments<R>>,
+        target: Target<R>,
+    ) -> Result<GroupLoss<R>, Error> {
+        if self.scheme != Scheme::Intra {
+            return self.evaluate_moments(&blocks.collect(), target);
+        }
+        check_target(target)?;
+        let mut sum = R::from_f64(0.0);
+        let mut group = GroupMoments::new();
+        for block in blocks {
+            sum = sum + self.block_distance(block, target)?.value;
+            group.push(block);
+        }
+        self.check_blocks(group.blocks() as usize)?;
+        let value = finite("loss", sum / R::from_count(group.blocks()))?;
+        Ok(GroupLoss { loss: *self, target, blocks: group.blocks(), mean: group.mean(), value, by_moments: None })
+    }
+
+    fn block_distance<R: Real<Literal = L>>(&self, block: &BlockMoments<R>, target: Target<R>) -> Result<DistanceGradient<R>, Error> {
+        let predicted =
+            Predicted { mean: block.mean(), variance: block.variance(self.variance), log_variance: block.variance(self.log_variance) };
+        distance_gradient(self.distance, predicted, target, &self.stabilisers)
+    }
+
+    fn check_blocks(&self, found: usize) -> Result<(), Error> {
+        let required = self.scheme.least_blocks();
+        if found < required {
+            return Err(Error::TooFewBlocks { scheme: self.scheme.name(), required, found });
+        }
+        Ok(())
+    }
+
+    /// The loss of a batch of groups over `C` classes:
+    /// `(1/groups) sum_groups w_z sum_classes w_l D(group, class)`, for at most `G` groups.
+    ///
+    /// # Errors
+    /// As [`Loss::evaluate`]; [`Error::LengthMismatch`] when the prior has other classes or the label weights another length;
+    /// [`Error::UnknownLabel`]; [`Error::TooMany`] beyond `G` groups; [`Error::TooFewBlocks`] without groups.
+    pub fn evaluate_batch<R: Real<Literal = L>, const G: usize, const Z: usize, const C: usize>(
+        &self,
+        groups: &[Group<'_, R, C>],
+        prior: &CountPrior<R, Z, C>,
+        weights: &Weights<'_, R, C>,
+    ) -> Result<BatchLoss<R, G, C>, Error> {
+        if prior.classes() != C {
+            return Err(Error::LengthMismatch { name: "classes of the count prior", expected: C, found: prior.classes() });
+        }
+        weights.check(prior.labels())?;
+        if groups.is_empty() {
+            return Err(Error::TooFewBlocks { scheme: self.scheme.name(), required: self.scheme.least_blocks(), found: 0 });
+        }
+        let share = R::from_ratio(1, groups.len() as u64);
+        let mut batch = BatchLoss { value: R::from_f64(0.0), terms: Vec::new() };
+        for group in groups {
+            let mut classes = Vec::new();
+            for class in 0..C {
+                let target = prior.target(group.label, class)?;
+                let loss = self.evaluate_each(group.blocks.iter().map(|block| &block[class]), target)?;
+                let weight = share * weights.of(group.label, class);
+                batch.value = batch.value + weight * loss.value;
+                // C classes for room for C: this push cannot fail.
+                let _ = classes.push((weight, loss));
+            }
+            batch.terms.push(classes).map_err(|_| Error::TooMany { name: "groups", capacity: G, found: groups.len() })?;
+        }
+        finite("loss", batch.value)?;
+        Ok(batch)
+    }
+}
+
+fn check_target<R: Real>(target: Target<R>) -> Result<(), Error> {
+    check_range("target mean", target.mean, 0.0, 1.0)?;
+    check_range("target standard deviation", target.std, 0.0, 1.0)
+}
+
+fn finite<R: Real>(name: &'static str, value: R) -> Result<R, Error> {
+    if value.is_finite() { Ok(value) } else { Err(Error::NotFinite { name, value: value.to_f64() }) }
+}
+
+/// The loss of one group, ready to give the gradient of each of its blocks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct GroupLoss<R: Scalar> {
+    loss: Loss<R::Literal>,
+    target: Target<R>,
+    blocks: u32,
+    mean: R,
+    value: R,
+    /// Derivatives by the group's moments; `None` for scheme intra, where each block has its own.
+    by_moments: Option<DistanceGradient<R>>,
+}
+
+impl<R: Real> GroupLoss<R> {
+    /// The value of the loss.
+    pub fn value(&self) -> R {
+        self.value
+    }
+
+    /// Derivatives by the group's mean and variance; `None` for scheme intra.
+    pub fn by_moments(&self) -> Option<DistanceGradient<R>> {
+        self.by_moments
+    }
+
+    /// The derivative of the group's loss by the probabilities of one of its blocks.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`].
+    pub fn pixel_gradient(&self, block: &BlockMoments<R>) -> Result<PixelGradient<R>, Error> {
+        let (one, two) = (R::from_f64(1.0), R::from_f64(2.0));
+        let n = R::from_count(block.pixels());
+        let blocks = R::from_count(self.blocks);
+        let scheme = self.loss.scheme;
+        let by = match self.by_moments {
+            Some(by) => by,
+            None => self.loss.block_distance(block, self.target)?,
+        };
+        let mut through_mean = by.d_mean;
+        if scheme != Scheme::Intra {
+            through_mean = through_mean + (by.d_variance + by.d_log_variance) * two * (block.mean() - self.mean);
+        }
+        let mut through_pixels = R::from_f64(0.0);
+        if scheme != Scheme::Inter {
+            let per_pixel = |model| match model {
+                VarianceModel::CountFraction => one / n,
+                VarianceModel::BernoulliMean => one,
+            };
+            through_pixels = by.d_variance * per_pixel(self.loss.variance) + by.d_log_variance * per_pixel(self.loss.log_variance);
+        }
+        let share = one / (blocks * n);
+        Ok(PixelGradient {
+            at_zero: finite("gradient", share * (through_mean + through_pixels))?,
+            slope: finite("gradient", -two * share * through_pixels)?,
+        })
+    }
+}
+
+/// dL/dp of every pixel of a block: a straight line in the pixel's own probability p.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct PixelGradient<R> {
+    /// dL/dp where p = 0.
+    pub at_zero: R,
+    /// Its change with p.
+    pub slope: R,
+}
+
+impl<R: Real> PixelGradient<R> {
+    /// dL/dp at a pixel of probability p.
+    pub fn at(&self, probability: R) -> R {
+        self.at_zero + self.slope * probability
+    }
+
+    /// The gradient of a weighted loss.
+    #[must_use]
+    pub fn weighted(self, weight: R) -> Self {
+        Self { at_zero: self.at_zero * weight, slope: self.slope * weight }
+    }
+
+    /// Writes the gradient of every pixel; pixels that are not valid get 0. Without `valid` all are.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`].
+    pub fn fill(&self, probabilities: &[R], valid: Option<&[bool]>, gradient: &mut [R]) -> Result<(), Error> {
+        let expected = probabilities.len();
+        if gradient.len() != expected {
+            return Err(Error::LengthMismatch { name: "gradient", expected, found: gradient.len() });
+        }
+        if let Some(mask) = valid
+            && mask.len() != expected
+        {
+            return Err(Error::LengthMismatch { name: "validity mask", expected, found: mask.len() });
+        }
+        for (i, (slot, &p)) in gradient.iter_mut().zip(probabilities).enumerate() {
+            let counts = valid.is_none_or(|mask| mask[i]);
+            *slot = if counts { self.at(p) } else { R::from_f64(0.0) };
+        }
+        Ok(())
+    }
+}
+
+/// A group of blocks that share the low-resolution class `label`; for each block, the moments of each of `C` classes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Group<'a, R, const C: usize> {
+    /// Low-resolution class z.
+    pub label: usize,
+    /// The blocks.
+    pub blocks: &'a [[BlockMoments<R>; C]],
+}
+
+/// How much each high-resolution class and each low-resolution class counts. All 1 unless said otherwise.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Weights<'a, R, const C: usize> {
+    /// One weight per high-resolution class.
+    pub class: [R; C],
+    /// One weight per low-resolution class, or none for 1 each.
+    pub label: Option<&'a [R]>,
+}
+
+impl<R: Real, const C: usize> Default for Weights<'_, R, C> {
+    fn default() -> Self {
+        Self { class: [R::from_f64(1.0); C], label: None }
+    }
+}
+
+impl<R: Real, const C: usize> Weights<'_, R, C> {
+    fn check(&self, labels: usize) -> Result<(), Error> {
+        if let Some(weights) = self.label
+            && weights.len() != labels
+        {
+            return Err(Error::LengthMismatch { name: "label weights", expected: labels, found: weights.len() });
+        }
+        let label = self.label.unwrap_or(&[]);
+        for (name, weights) in [("class weight", &self.class[..]), ("label weight", label)] {
+            for &weight in weights {
+                check_range(name, weight, 0.0, 1e6)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn of(&self, label: usize, class: usize) -> R {
+        let by_label = self.label.and_then(|weights| weights.get(label)).copied();
+        self.class[class] * by_label.unwrap_or(R::from_f64(1.0))
+    }
+}
+
+/// The loss of a batch of at most `G` groups over `C` classes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchLoss<R: Scalar, const G: usize, const C: usize> {
+    value: R,
+    terms: Vec<Vec<(R, GroupLoss<R>), C>, G>,
+}
+
+#[cfg(feature = "defmt")]
+impl<R: Real + defmt::Format, const G: usize, const C: usize> defmt::Format for BatchLoss<R, G, C> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "BatchLoss {{ value: {}, groups: {} }}", self.value, self.terms.len());
+    }
+}
+
+impl<R: Real, const G: usize, const C: usize> BatchLoss<R, G, C> {
+    /// The value of the loss.
+    pub fn value(&self) -> R {
+        self.value
+    }
+
+    /// The derivative of the batch's loss by the probabilities of class `class` in a block of group `group`.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`] for a group that was not in the batch, [`Error::UnknownClass`], [`Error::NotFinite`].
+    pub fn pixel_gradient(&self, group: usize, class: usize, block: &BlockMoments<R>) -> Result<PixelGradient<R>, Error> {
+        let classes = self.terms.get(group).ok_or(Error::LengthMismatch {
+            name: "groups of the batch",
+            expected: self.terms.len(),
+            found: group + 1,
+        })?;
+        let (weight, loss) = classes.get(class).ok_or(Error::UnknownClass { class, classes: C })?;
+        let gradient = loss.pixel_gradient(block)?.weighted(*weight);
+        finite("gradient", gradient.at_zero)?;
+        finite("gradient", gradient.slope)?;
+        Ok(gradient)
+    }
+}
