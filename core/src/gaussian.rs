@@ -179,6 +179,8 @@ pub struct Target<S> {
 
 /// The distance between prediction and target: the one place where these formulas stand.
 ///
+/// The bare formula, as tensors need it: nothing is checked. [`distance_gradient`] and [`Loss`](crate::Loss) refuse what is not finite.
+///
 /// ```
 /// use lsr_core::{Distance, Predicted, Stabilisers, Target, distance};
 /// let predicted = Predicted { mean: 0.4_f64, variance: 0.01, log_variance: 0.01 };
@@ -249,6 +251,7 @@ pub struct DistanceGradient<R> {
 /// ```
 ///
 /// # Errors
+/// [`Error::ParameterOutOfRange`] for moments that are not finite or a negative variance or standard deviation, which a floor would hide;
 /// [`Error::NotFinite`] when the value or a derivative leaves the number type (a variance of 0 without a floor, for one).
 pub fn distance_gradient<R: Real>(
     kind: Distance,
@@ -256,6 +259,15 @@ pub fn distance_gradient<R: Real>(
     target: Target<R>,
     stabilisers: &Stabilisers<R::Literal>,
 ) -> Result<DistanceGradient<R>, Error> {
+    for (name, value, min) in [
+        ("predicted mean", predicted.mean, f64::NEG_INFINITY),
+        ("predicted variance", predicted.variance, 0.0),
+        ("predicted variance of the logarithm", predicted.log_variance, 0.0),
+        ("target mean", target.mean, f64::NEG_INFINITY),
+        ("target standard deviation", target.std, 0.0),
+    ] {
+        check_range(name, value, min, f64::INFINITY)?;
+    }
     let c = R::from_f64;
     let (zero, one, two) = (c(0.0), c(1.0), c(2.0));
     let lit = R::from_literal;

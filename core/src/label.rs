@@ -22,6 +22,11 @@ pub const PAPER_BIN_EDGES: [f64; 9] = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "BinEdges<R, N>", bound(serialize = "R: serde::Serialize", deserialize = "R: Real + serde::Deserialize<'de>"))
+)]
 pub struct LabelBins<R, const N: usize> {
     edges: Vec<R, N>,
 }
@@ -79,5 +84,21 @@ impl<R: Real> LabelBins<R, 9> {
         let mut edges = Vec::new();
         edges.extend(PAPER_BIN_EDGES.iter().map(|&edge| R::from_f64(edge)));
         Self { edges }
+    }
+}
+
+/// The form of bins in files; checked when it becomes [`LabelBins`].
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BinEdges<R, const N: usize> {
+    edges: Vec<R, N>,
+}
+
+#[cfg(feature = "serde")]
+impl<R: Real, const N: usize> TryFrom<BinEdges<R, N>> for LabelBins<R, N> {
+    type Error = Error;
+    fn try_from(file: BinEdges<R, N>) -> Result<Self, Error> {
+        Self::new(&file.edges)
     }
 }

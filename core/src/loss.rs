@@ -333,10 +333,7 @@ impl<R: Real> GroupLoss<R> {
             through_pixels = by.d_variance * per_pixel(self.loss.variance) + by.d_log_variance * per_pixel(self.loss.log_variance);
         }
         let share = one / (blocks * n);
-        Ok(PixelGradient {
-            at_zero: finite("gradient", share * (through_mean + through_pixels))?,
-            slope: finite("gradient", -two * share * through_pixels)?,
-        })
+        PixelGradient { at_zero: share * (through_mean + through_pixels), slope: -two * share * through_pixels }.checked()
     }
 }
 
@@ -351,7 +348,15 @@ pub struct PixelGradient<R> {
 }
 
 impl<R: Real> PixelGradient<R> {
-    /// dL/dp at a pixel of probability p.
+    /// Finite for every p in [0, 1]: a straight line is if its ends are.
+    fn checked(self) -> Result<Self, Error> {
+        finite("gradient", self.at_zero)?;
+        finite("gradient", self.slope)?;
+        finite("gradient", self.at_zero + self.slope)?;
+        Ok(self)
+    }
+
+    /// dL/dp at a pixel of probability p in [0, 1] (not checked; [`PixelGradient::fill`] does).
     pub fn at(&self, probability: R) -> R {
         self.at_zero + self.slope * probability
     }
@@ -365,7 +370,7 @@ impl<R: Real> PixelGradient<R> {
     /// Writes the gradient of every pixel; pixels that are not valid get 0. Without `valid` all are.
     ///
     /// # Errors
-    /// [`Error::LengthMismatch`].
+    /// [`Error::LengthMismatch`]; [`Error::ProbabilityOutOfRange`] for a valid pixel (those before it have been written).
     pub fn fill(&self, probabilities: &[R], valid: Option<&[bool]>, gradient: &mut [R]) -> Result<(), Error> {
         let expected = probabilities.len();
         if gradient.len() != expected {
@@ -376,9 +381,16 @@ impl<R: Real> PixelGradient<R> {
         {
             return Err(Error::LengthMismatch { name: "validity mask", expected, found: mask.len() });
         }
-        for (i, (slot, &p)) in gradient.iter_mut().zip(probabilities).enumerate() {
-            let counts = valid.is_none_or(|mask| mask[i]);
-            *slot = if counts { self.at(p) } else { R::from_f64(0.0) };
+        let (zero, one) = (R::from_f64(0.0), R::from_f64(1.0));
+        for (index, (slot, &p)) in gradient.iter_mut().zip(probabilities).enumerate() {
+            if valid.is_some_and(|mask| !mask[index]) {
+                *slot = zero;
+                continue;
+            }
+            if !(p >= zero && p <= one) {
+                return Err(Error::ProbabilityOutOfRange { index, value: p.to_f64() });
+            }
+            *slot = self.at(p);
         }
         Ok(())
     }
@@ -460,12 +472,9 @@ impl<R: Real, const G: usize, const C: usize> BatchLoss<R, G, C> {
         let classes = self.terms.get(group).ok_or(Error::LengthMismatch {
             name: "groups of the batch",
             expected: self.terms.len(),
-            found: group + 1,
+            found: group.saturating_add(1),
         })?;
         let (weight, loss) = classes.get(class).ok_or(Error::UnknownClass { class, classes: C })?;
-        let gradient = loss.pixel_gradient(block)?.weighted(*weight);
-        finite("gradient", gradient.at_zero)?;
-        finite("gradient", gradient.slope)?;
-        Ok(gradient)
+        loss.pixel_gradient(block)?.weighted(*weight).checked()
     }
 }

@@ -83,7 +83,7 @@ impl<R: Real> BlockAccumulator<R> {
     /// [`Error::ProbabilityOutOfRange`]; [`Error::TooMany`] beyond 2^32 - 1 pixels.
     pub fn push(&mut self, probability: R, valid: bool) -> Result<(), Error> {
         let index = self.seen;
-        self.seen += 1;
+        self.seen = self.seen.saturating_add(1);
         if !valid {
             return Ok(());
         }
@@ -141,8 +141,8 @@ impl U8Sums {
                 squares += q * q;
             }
             self.pixels = self.pixels.saturating_add(chunk.len() as u32);
-            self.sum += u64::from(sum);
-            self.sum_of_squares += u64::from(squares);
+            self.sum = self.sum.saturating_add(u64::from(sum));
+            self.sum_of_squares = self.sum_of_squares.saturating_add(u64::from(squares));
         }
     }
 
@@ -316,6 +316,43 @@ impl<R: Real> GroupMoments<R> {
     pub fn new() -> Self {
         let zero = R::from_f64(0.0);
         Self { blocks: 0, mean: zero, m2: zero, count_fraction_sum: zero, bernoulli_sum: zero }
+    }
+
+    /// Moments that were computed elsewhere, on another device for one: N, mean, between-variance, and the within-variance of both models.
+    ///
+    /// # Errors
+    /// [`Error::ImpossibleMoments`] for moments that no group of blocks has: a mean m outside [0, 1]; a between-variance or a mean of p(1-p)
+    /// that is negative or above m (1-m); a within-variance of `CountFraction` above that of `BernoulliMean`. Both with 1 % to spare, for the
+    /// rounding of a long sum in f32.
+    pub fn from_parts(
+        blocks: u32,
+        mean: R,
+        between_variance: R,
+        within_count_fraction: R,
+        within_bernoulli_mean: R,
+    ) -> Result<Self, Error> {
+        let (zero, one, rounding) = (R::from_f64(0.0), R::from_f64(1.0), R::from_f64(1e-6));
+        // No blocks have no moments but 0.
+        let at_most = |bound: R| if blocks == 0 { zero } else { bound * R::from_f64(1.01) + rounding };
+        let bound = at_most(mean * (one - mean));
+        for (name, value, max) in [
+            ("mean of the group", mean, if blocks == 0 { zero } else { one + rounding }),
+            ("between-variance", between_variance, bound),
+            ("within-variance (bernoulli_mean)", within_bernoulli_mean, bound),
+            ("within-variance (count_fraction)", within_count_fraction, at_most(within_bernoulli_mean)),
+        ] {
+            if !(value >= zero && value <= max && value.is_finite()) {
+                return Err(Error::ImpossibleMoments { name, value: value.to_f64() });
+            }
+        }
+        let n = R::from_count(blocks);
+        Ok(Self {
+            blocks,
+            mean,
+            m2: between_variance * n,
+            count_fraction_sum: within_count_fraction * n,
+            bernoulli_sum: within_bernoulli_mean * n,
+        })
     }
 
     /// Adds a block (Welford's update). The number of blocks saturates at 2^32 - 1.

@@ -9,8 +9,9 @@
 //!
 //! (Page 1954; k is half the shift in standard deviations that shall be found fastest.) While the fields agree with the prior, an alarm comes
 //! once in `1 / false_alarm_rate` fields of a label: h follows from that rate by Siegmund's approximation of the average run length of a
-//! two-sided CUSUM, `ARL = (exp(2 k b) - 2 k b - 1) / (4 k^2)`, b = h + 1.166 (Siegmund 1985). Fixed memory; a field costs one square root and
-//! two divisions, and no logarithm.
+//! two-sided CUSUM, `ARL = (exp(2 k b) - 2 k b - 1) / (4 k^2)`, b = h + 1.166 (Siegmund 1985). Simulated with normal counts, the rate is the
+//! stated one to 3 % for shifts up to 1, to 8 % for a shift of 2, up to 26 % too high for 3 and 4, and too low from 6 on. Fixed memory; a field
+//! costs one square root and two divisions, and no logarithm.
 
 use crate::gaussian::check_range;
 use crate::{BlockMoments, CountPrior, Error, GroupMoments, Real, Target, VarianceModel};

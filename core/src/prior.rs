@@ -100,8 +100,8 @@ impl<R: Real, const Z: usize, const L: usize> CountPrior<R, Z, L> {
             if !(count.mean >= zero && count.mean <= one && count.mean.is_finite()) {
                 return Err(Error::PriorMean { label, class, value: count.mean.to_f64() });
             }
-            // NaN must not be hidden by the floor.
-            let std = if count.std < rho_floor { rho_floor } else { count.std };
+            // Neither NaN nor a negative number may be hidden by the floor.
+            let std = if count.std >= zero && count.std < rho_floor { rho_floor } else { count.std };
             if !(std > zero && std <= one && std.is_finite()) {
                 return Err(Error::PriorStd { label, class, value: count.std.to_f64() });
             }

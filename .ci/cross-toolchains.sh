@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Fresh machine -> builds and emulates Cortex-M programs and aarch64 Linux programs in Rust, from Debian packages alone.
+# Needs root. Does nothing when everything is there, nor for Cortex-M where `rustup target add` has brought both targets.
+#
+#   bash .ci/cross-toolchains.sh            Cortex-M compilers and emulator, aarch64 compiler, emulator and std
+#   bash .ci/cross-toolchains.sh cortex-m   only what builds for Cortex-M (rustc and the source of core)
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive
+
+installed=$(rustup target list --installed 2>/dev/null || true)
+if [ "${1:-all}" = cortex-m ] && grep -qx thumbv6m-none-eabi <<<"$installed" && grep -qx thumbv7em-none-eabihf <<<"$installed"; then
+  echo "cortex-m: rustup's own targets"
+  exit 0
+fi
+
+# rustc-web: a rustc that has its sources packaged with it (rust-web-src), which -Z build-std needs.
+packages=(rustc-web rust-web-src)
+if [ "${1:-all}" != cortex-m ]; then
+  packages+=(qemu-system-arm qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "installing ${missing[*]}"
+  apt-get update -qq </dev/null
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+fi
+echo "cortex-m: $(/usr/bin/rustc --version)"
+[ "${1:-all}" != cortex-m ] || exit 0
+
+# std for aarch64 goes into a sysroot of its own: arm64 need not become a foreign architecture of this machine.
+# The package's version must be that of the compiler, so both are recorded beside it.
+sysroot=${ARM64_SYSROOT:-$HOME/.cache/arm64-sysroot}
+version=$(dpkg-query -W -f '${Version}' rustc-web)
+if [ "$(cat "$sysroot/version" 2>/dev/null || true)" != "$version" ]; then
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
+  cat >"$work/apt.conf" <<EOF
+APT::Architecture "amd64";
+APT::Architectures { "amd64"; "arm64"; };
+APT::Sandbox::User "root"; # its own user could not write here
+Dir::State::lists "$work/lists";
+Dir::Cache "$work/cache";
+EOF
+  APT_CONFIG=$work/apt.conf apt-get update -qq </dev/null
+  (
+    cd "$work"
+    APT_CONFIG=$work/apt.conf apt-get download -qq "libstd-rust-web-dev:arm64=$version" </dev/null
+    dpkg-deb -x libstd-rust-web-dev_*_arm64.deb unpacked
+  )
+  rm -rf "$sysroot/lib/rustlib"
+  mkdir -p "$sysroot/lib/rustlib"
+  cp -a "$work/unpacked/usr/lib/rustlib/aarch64-unknown-linux-gnu" "$sysroot/lib/rustlib/"
+  ln -sfn /usr/lib/rustlib/x86_64-unknown-linux-gnu "$sysroot/lib/rustlib/x86_64-unknown-linux-gnu"
+  echo "$version" >"$sysroot/version" # last: an interrupted run is repeated
+fi
+echo "aarch64: $sysroot"

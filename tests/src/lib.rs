@@ -1,0 +1,19 @@
+//! What the tests that cross crates share: where golden values and data sets lie, and how they are read.
+//!
+//! | test | holds |
+//! |---|---|
+//! | `golden` | core against values of 60-digit arithmetic by an independent program |
+//!
+//! Environment: `LSR_VECTORS` (a file of golden values, [`golden`]), `LSR_DATA` (the folder of data sets, [`data`]), `LSR_REQUIRE` (a comma
+//! list of what must be there; without it, a test that lacks something says so and passes).
+
+pub mod data;
+pub mod golden;
+
+use std::path::PathBuf;
+
+/// The workspace's root. Tests run in their package's folder, people in the root: relative paths in the environment mean the root.
+pub fn workspace_root() -> PathBuf {
+    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    package.parent().map(PathBuf::from).unwrap_or(package)
+}

@@ -1,0 +1,84 @@
+//! Files that are either whole or not there: written under a temporary name beside their place, synced, then renamed.
+
+use crate::error::{Error, Result};
+use std::io::Write;
+use std::path::Path;
+
+/// Writes `bytes` to `path`, replacing what was there only once all of them are on disk.
+///
+/// # Errors
+/// [`Error::Io`]; the old file, if any, is then still there.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = || Error::io("writing", path);
+    let folder = folder_of(path);
+    let mut file = tempfile::Builder::new().prefix(".lsr-").suffix(".tmp").tempfile_in(folder).map_err(failed())?;
+    file.write_all(bytes).map_err(failed())?;
+    file.as_file().sync_all().map_err(failed())?;
+    file.persist(path).map_err(|error| Error::io("writing", path)(error.error))?;
+    sync_folder(folder)
+}
+
+/// Writes what `fill` puts into a new folder, which takes the name `path` only when it is complete.
+///
+/// # Errors
+/// [`Error::Io`] and whatever `fill` fails with; nothing is left under `path` then.
+pub fn write_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let failed = || Error::io("writing", path);
+    let folder = folder_of(path);
+    let temporary = tempfile::Builder::new().prefix(".lsr-").suffix(".tmp").tempdir_in(folder).map_err(failed())?;
+    fill(temporary.path())?;
+    for entry in std::fs::read_dir(temporary.path()).map_err(failed())? {
+        let entry = entry.map_err(failed())?;
+        std::fs::File::open(entry.path()).and_then(|file| file.sync_all()).map_err(failed())?;
+    }
+    sync_folder(temporary.path())?;
+    if path.exists() {
+        std::fs::remove_dir_all(path).map_err(failed())?;
+    }
+    std::fs::rename(temporary.path(), path).map_err(failed())?;
+    // The folder has a new name: there is nothing left to clean up under the old one.
+    let _ = temporary.keep();
+    sync_folder(folder)
+}
+
+/// Makes a folder and its parents.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn make_folder(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(Error::io("making folder", path))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn sync_folder(folder: &Path) -> Result<()> {
+    std::fs::File::open(folder).and_then(|file| file.sync_all()).map_err(Error::io("writing", folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_keeps_the_old_file_and_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("inside");
+        write_folder(&target, |inside| write(&inside.join("a"), b"old")).unwrap();
+        let refused = write_folder(&target, |inside| {
+            write(&inside.join("a"), b"new")?;
+            Err(Error::setting("x", "y", "z"))
+        });
+        assert!(refused.is_err());
+        assert_eq!(std::fs::read(target.join("a")).unwrap(), b"old");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        write(&folder.path().join("b"), b"1").unwrap();
+        write(&folder.path().join("b"), b"2").unwrap();
+        assert_eq!(std::fs::read(folder.path().join("b")).unwrap(), b"2");
+        assert!(write(&folder.path().join("missing/b"), b"1").is_err());
+    }
+}

@@ -1,0 +1,121 @@
+//! RMSprop as the paper used it: decay 0.9, no momentum, epsilon 1e-8 outside the root (Hinton 2012).
+//!
+//! Its state lies in a record of the network's own shape, keyed by parameter path, so that it is restored without touching any device
+//! but the network's, and the same state always has the same bytes.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::store::{ModuleRecord, RecordError};
+use burn::tensor::{Bytes, Tensor};
+
+/// RMSprop: `s <- decay s + (1 - decay) g^2`, `w <- w - rate g / (sqrt s + epsilon)`.
+#[derive(Debug)]
+pub struct RmsProp {
+    decay: f64,
+    epsilon: f64,
+    clip_norm: Option<f64>,
+    square_average: GradientsParams,
+}
+
+impl RmsProp {
+    /// The paper's constants; gradients are scaled down to a norm of `clip_norm` over all parameters where that is given.
+    pub fn new(clip_norm: Option<f64>) -> Self {
+        Self { decay: 0.9, epsilon: 1e-8, clip_norm, square_average: GradientsParams::new() }
+    }
+
+    /// Moves every parameter that has a gradient.
+    pub fn step<M: Module>(&mut self, model: M, mut gradients: GradientsParams, learning_rate: f64) -> M {
+        let scale = match self.clip_norm {
+            Some(limit) => {
+                let norm = global_norm(&model, &gradients);
+                if norm > limit { limit / norm } else { 1.0 }
+            }
+            None => 1.0,
+        };
+        model.map(&mut Step { optimizer: self, gradients: &mut gradients, scale, learning_rate })
+    }
+
+    /// The state as bytes: a record of the model's shape with the running averages in the parameters' places.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn to_bytes<M: Module>(&self, model: &M) -> Result<Bytes, RecordError> {
+        // `valid` gives BatchNorm's running statistics storage of their own; a mere clone shares it, and mapping would overwrite the model's.
+        model.valid().map(&mut Replace { state: &self.square_average }).into_record().into_bytes()
+    }
+
+    /// Takes the state back.
+    ///
+    /// # Errors
+    /// When the bytes are no record of this model.
+    pub fn load<M: Module>(&mut self, model: &M, bytes: Bytes) -> Result<(), RecordError> {
+        let state = model.valid().try_load_record(ModuleRecord::from_bytes(bytes)?)?;
+        self.square_average = GradientsParams::new();
+        state.visit(&mut Collect { state: &mut self.square_average });
+        Ok(())
+    }
+}
+
+fn global_norm<M: Module>(model: &M, gradients: &GradientsParams) -> f64 {
+    struct Norm<'a> {
+        gradients: &'a GradientsParams,
+        squares: f64,
+    }
+    impl ModuleVisitor for Norm<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(gradient) = self.gradients.get::<D>(param.id) {
+                self.squares += f64::from(gradient.square().sum().into_scalar::<f32>());
+            }
+        }
+    }
+    let mut norm = Norm { gradients, squares: 0.0 };
+    model.visit(&mut norm);
+    norm.squares.sqrt()
+}
+
+struct Step<'a> {
+    optimizer: &'a mut RmsProp,
+    gradients: &'a mut GradientsParams,
+    scale: f64,
+    learning_rate: f64,
+}
+
+impl ModuleMapper for Step<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(gradient) = self.gradients.remove::<D>(param.id) else { return param };
+        let RmsProp { decay, epsilon, square_average, .. } = &mut *self.optimizer;
+        let (id, weight, mapper) = param.consume();
+        let gradient = gradient.mul_scalar(self.scale);
+        let fresh = gradient.clone().square().mul_scalar(1.0 - *decay);
+        let average = match square_average.remove::<D>(id) {
+            Some(old) => old.mul_scalar(*decay) + fresh,
+            None => fresh,
+        };
+        square_average.register(id, average.clone());
+        let step = gradient / average.sqrt().add_scalar(*epsilon);
+        let moved = weight.inner() - step.mul_scalar(self.learning_rate);
+        Param::from_mapped_value(id, Tensor::from_inner(moved).require_grad(), mapper)
+    }
+}
+
+struct Replace<'a> {
+    state: &'a GradientsParams,
+}
+
+impl ModuleMapper for Replace<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, weight, mapper) = param.consume();
+        let value = self.state.get::<D>(id).unwrap_or_else(|| weight.inner().zeros_like());
+        Param::from_mapped_value(id, value, mapper)
+    }
+}
+
+struct Collect<'a> {
+    state: &'a mut GradientsParams,
+}
+
+impl ModuleVisitor for Collect<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.state.register(param.id, param.val().inner());
+    }
+}

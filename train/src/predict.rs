@@ -1,0 +1,102 @@
+//! Probability maps of whole images, of any size.
+
+use crate::config::RunConfig;
+use crate::error::Result;
+use crate::model::{UNet, input_from_rgb8, probabilities};
+use crate::prior::CANCER;
+use burn::tensor::Device;
+use image::RgbImage;
+
+/// Largest window that goes through the network at once.
+const WINDOW_PX: usize = 1024;
+
+/// Probability of cancer at every pixel, row by row.
+///
+/// The image is padded at its right and lower edge to the network's alignment by repeating the last pixels. A large image is cut into
+/// windows whose margin is as wide as an output can see and that start at multiples of the alignment: the result is that of the whole image.
+///
+/// # Errors
+/// When the device fails to give its result back.
+pub fn predict(model: &UNet, config: &RunConfig, image: &RgbImage, device: &Device) -> Result<Vec<f32>> {
+    let network = config.network();
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let (padded_width, padded_height) = (width.next_multiple_of(network.alignment()), height.next_multiple_of(network.alignment()));
+    let mut map = vec![0_f32; width * height];
+    for (rows, inner_rows) in windows(padded_height, network.context_px()) {
+        for (columns, inner_columns) in windows(padded_width, network.context_px()) {
+            let (h, w) = (rows.len(), columns.len());
+            let mut bytes = Vec::with_capacity(3 * h * w);
+            for y in rows.clone() {
+                for x in columns.clone() {
+                    let pixel = image.get_pixel(x.min(width - 1) as u32, y.min(height - 1) as u32);
+                    bytes.extend_from_slice(&pixel.0);
+                }
+            }
+            let output = probabilities(model.forward(input_from_rgb8(bytes, 1, h, w, device)));
+            let class = if network.outputs == 1 { 0 } else { CANCER };
+            let values = output.narrow(1, class, 1).try_into_vec_as::<f32>();
+            let values = values.map_err(|error| crate::Error::Training { step: 0, reason: format!("prediction: {error:?}") })?;
+            for y in inner_rows.start..inner_rows.end.min(height) {
+                for x in inner_columns.start..inner_columns.end.min(width) {
+                    map[y * width + x] = values[(y - rows.start) * w + (x - columns.start)];
+                }
+            }
+        }
+    }
+    Ok(map)
+}
+
+type Span = std::ops::Range<usize>;
+
+/// Windows over a length: (what the network sees, what is taken from its output).
+fn windows(length: usize, margin: usize) -> Vec<(Span, Span)> {
+    if length <= WINDOW_PX {
+        return vec![(0..length, 0..length)];
+    }
+    let step = WINDOW_PX - 2 * margin;
+    (0..length)
+        .step_by(step)
+        .map(|start| {
+            let end = (start + step).min(length);
+            (start.saturating_sub(margin)..(end + margin).min(length), start..end)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::UNetConfig;
+    use burn::module::Module;
+
+    #[test]
+    fn windows_cover_a_length_once() {
+        for length in [16, 1024, 1040, 3000] {
+            let inner: Vec<usize> = windows(length, 112).into_iter().flat_map(|(_, inner)| inner).collect();
+            assert_eq!(inner, (0..length).collect::<Vec<_>>());
+            assert!(windows(length, 112).iter().all(|(outer, _)| outer.start % 16 == 0 && outer.len() <= WINDOW_PX));
+        }
+    }
+
+    #[test]
+    fn a_margin_of_the_context_is_exact_and_one_pixel_more_than_needed_is_not_assumed() {
+        // The output in the middle of a strip does not change when everything beyond the context does.
+        let device = Device::flex();
+        let network = UNetConfig { width: 2, depth: 3, outputs: 1 };
+        let model = network.init(3, &device).valid();
+        let context = network.context_px();
+        let (height, width) = (16, 2 * context + 16);
+        let run = |far: u8| {
+            let mut bytes: Vec<u8> = (0..3 * height * width).map(|i| (i * 7 % 251) as u8).collect();
+            for row in bytes.chunks_exact_mut(3 * width) {
+                row[..3 * 8].fill(far); // further than the context from the last 16 columns but 8
+            }
+            let logits = model.forward(input_from_rgb8(bytes, 1, height, width, &device));
+            logits.try_into_vec_as::<f32>().unwrap()
+        };
+        let (a, b) = (run(0), run(255));
+        let differs = |x: usize| (0..height).any(|y| a[y * width + x] != b[y * width + x]);
+        assert!(differs(0), "near pixels do change");
+        assert!((8 + context..width).all(|x| !differs(x)), "nothing beyond the context changes");
+    }
+}

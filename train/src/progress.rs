@@ -1,0 +1,85 @@
+//! Training as a person at the terminal sees it.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use lsr_train::{LabelStatistics, Observer, RunConfig, StepReport, statistics_table};
+use std::time::{Duration, Instant};
+
+/// Lines are printed this often where no terminal shows a bar.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// A progress bar on standard error; hidden where that is no terminal.
+pub(crate) fn bar(length: u64, what: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    // The template is a constant; if indicatif ever refuses it, its default style serves.
+    if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} [{elapsed} < {eta}] {msg}") {
+        bar.set_style(style);
+    }
+    bar.set_prefix(what.to_owned());
+    bar
+}
+
+/// Shows a bar with the loss and the latest group against its prior; the labels' table at every checkpoint; warnings.
+pub(crate) struct TerminalObserver {
+    bar: ProgressBar,
+    steps: usize,
+    last_line: Instant,
+}
+
+impl Default for TerminalObserver {
+    fn default() -> Self {
+        Self { bar: ProgressBar::hidden(), steps: 0, last_line: Instant::now() }
+    }
+}
+
+impl TerminalObserver {
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn say(&self, text: &str) {
+        if self.bar.is_hidden() {
+            eprintln!("{text}");
+        } else {
+            self.bar.println(text);
+        }
+    }
+}
+
+impl Observer for TerminalObserver {
+    fn start(&mut self, config: &RunConfig, step: usize) {
+        self.bar = bar(config.steps as u64, "training");
+        self.bar.set_position(step as u64);
+        self.bar.reset_eta();
+        self.steps = config.steps;
+        self.say(&format!(
+            "{} {}, {} groups of {} blocks, U-Net of width {} and depth {}, on {}, from step {step}",
+            config.scheme, config.distance, config.groups, config.group, config.width, config.depth, config.device
+        ));
+        if config.variance == lsr_core::VarianceModel::BernoulliMean {
+            self.warn("this preset takes Eq. 3 as printed: its between-block term cancels out (see the errata of lsr-core)");
+        }
+    }
+
+    fn step(&mut self, report: &StepReport) {
+        let latest: Vec<String> = report
+            .groups
+            .iter()
+            .map(|g| format!("z{} {:.2}±{:.2} for {:.2}±{:.2}", g.z, g.mean, g.spread, g.eta, g.rho))
+            .collect();
+        let text = format!("loss {:.4}  {}", report.loss, latest.join("  "));
+        self.bar.set_position(report.step as u64);
+        self.bar.set_message(text.clone());
+        if self.bar.is_hidden() && self.last_line.elapsed() > LINE_EVERY {
+            self.last_line = Instant::now();
+            eprintln!("step {}/{}  {text}", report.step, self.steps);
+        }
+    }
+
+    fn labels(&mut self, step: usize, statistics: &[LabelStatistics]) {
+        self.say(&format!("step {step}: predicted counts of cancer\n{}", statistics_table(statistics).trim_end()));
+    }
+
+    fn warn(&mut self, text: &str) {
+        self.say(&format!("warning: {text}"));
+    }
+}
