@@ -40,7 +40,8 @@ fn batch() -> impl Strategy<Value = Batch> {
 fn by_tensors(batch: &Batch, loss: &Loss<f64>, masked: bool) -> (f64, Vec<f32>) {
     let device = Device::flex().autodiff();
     let tensor = |data: Vec<f32>, shape: &[usize]| TensorData::new(data, shape.to_vec());
-    let probabilities = Tensor::<4>::from_data(tensor(batch.probabilities.clone(), &[GROUPS, BLOCKS, CLASSES, PIXELS]), &device).require_grad();
+    let probabilities =
+        Tensor::<4>::from_data(tensor(batch.probabilities.clone(), &[GROUPS, BLOCKS, CLASSES, PIXELS]), &device).require_grad();
     let valid = batch.valid.iter().map(|&v| f32::from(u8::from(v))).collect();
     let valid = masked.then(|| Tensor::<3>::from_data(tensor(valid, &[GROUPS, BLOCKS, PIXELS]), &device));
     let of = |value: fn(&(f32, f32, f32)) -> f32| {

@@ -8,7 +8,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`Error::Io`]; the old file, if any, is then still there.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = || Error::io("writing", path);
     let folder = folder_of(path);
     let mut file = tempfile::Builder::new().prefix(".lsr-").suffix(".tmp").tempfile_in(folder).map_err(failed())?;
@@ -22,7 +22,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Io`] and whatever `fill` fails with; nothing is left under `path` then.
-pub fn write_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+pub(crate) fn write_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let failed = || Error::io("writing", path);
     let folder = folder_of(path);
     let temporary = tempfile::Builder::new().prefix(".lsr-").suffix(".tmp").tempdir_in(folder).map_err(failed())?;
@@ -45,7 +45,7 @@ pub fn write_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Resu
 ///
 /// # Errors
 /// [`Error::Io`].
-pub fn make_folder(path: &Path) -> Result<()> {
+pub(crate) fn make_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(Error::io("making folder", path))
 }
 

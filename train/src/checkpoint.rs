@@ -16,7 +16,7 @@ use crate::model::UNet;
 use crate::optimizer::RmsProp;
 use burn::module::Module;
 use burn::store::{ModuleRecord, RecordError};
-use burn::tensor::{Bytes, Device};
+use burn::tensor::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -40,7 +40,7 @@ struct State {
 pub struct Restored {
     /// Steps done.
     pub step: usize,
-    /// The network on its device.
+    /// The network.
     pub model: UNet,
     /// Running averages of the optimiser, as bytes.
     pub optimizer: Vec<u8>,
@@ -146,13 +146,13 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Reads the newest checkpoint that is whole; a damaged one is reported through `warn` and the one before it is taken.
+    /// Reads the newest checkpoint that is whole into a network of the same shape, on that network's device; a damaged one is reported through `warn` and the one before it is taken.
     ///
     /// # Errors
     /// No checkpoint that can be read.
-    pub fn restore(&self, model: &UNet, device: &Device, mut warn: impl FnMut(String)) -> Result<Restored> {
+    pub fn restore(&self, model: &UNet, mut warn: impl FnMut(String)) -> Result<Restored> {
         for (_, path) in self.checkpoints()?.into_iter().rev() {
-            match read_checkpoint(&path, model, device) {
+            match read_checkpoint(&path, model) {
                 Ok(restored) => return Ok(restored),
                 Err(error) => warn(format!("{error}; trying the checkpoint before it")),
             }
@@ -176,7 +176,7 @@ impl RunFolder {
     }
 }
 
-fn read_checkpoint(path: &Path, model: &UNet, device: &Device) -> Result<Restored> {
+fn read_checkpoint(path: &Path, model: &UNet) -> Result<Restored> {
     let read = |name: &str| {
         let file = path.join(name);
         std::fs::read(&file).map_err(Error::io("reading", &file))
@@ -192,5 +192,5 @@ fn read_checkpoint(path: &Path, model: &UNet, device: &Device) -> Result<Restore
     }
     let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(weights)).map_err(|error| Error::file(path, error.to_string()))?;
     let model = model.clone().try_load_record(record).map_err(|error| Error::file(path, error.to_string()))?;
-    Ok(Restored { step: state.step, model: model.to_device(device), optimizer, tracker: state.tracker })
+    Ok(Restored { step: state.step, model, optimizer, tracker: state.tracker })
 }

@@ -17,8 +17,7 @@ pub(crate) fn synth(args: &SynthArgs) -> Result<()> {
 
 pub(crate) fn label(args: &LabelArgs) -> Result<()> {
     let data = Dataset::open(&args.data)?.select(&args.images)?;
-    let settings =
-        LabelSettings { block_px: args.block, stride_px: args.stride.unwrap_or(args.block), noise: args.noise, seed: args.seed };
+    let settings = LabelSettings { block_px: args.block, stride_px: args.stride.unwrap_or(args.block), noise: args.noise, seed: args.seed };
     let blocks = lsr_train::label_from_masks(&data, settings)?;
     lsr_train::write_blocks(&args.output, &blocks)?;
     let mut per_label: BTreeMap<usize, usize> = BTreeMap::new();
@@ -82,8 +81,11 @@ pub(crate) fn evaluate(args: &EvaluateArgs) -> Result<()> {
     let result = lsr_train::evaluate(&run, &data, args.band, args.output.as_deref(), step, |text| eprintln!("warning: {text}"))?;
     progress.finish_and_clear();
     eprint!("{}", lsr_train::evaluation_table(&result));
-    let json = serde_json::to_string_pretty(&result)
-        .map_err(|error| Error::Setting { name: "evaluation", expected: "numbers".into(), found: error.to_string() })?;
+    let json = serde_json::to_string_pretty(&result).map_err(|error| Error::Setting {
+        name: "evaluation",
+        expected: "numbers".into(),
+        found: error.to_string(),
+    })?;
     println!("{json}");
     Ok(())
 }

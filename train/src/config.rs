@@ -101,7 +101,10 @@ impl FitOptions {
     /// A file that cannot be read, an unknown key, a value of the wrong type: with its line.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(Error::io("reading", path))?;
-        let mut options: Self = toml::from_str(&text).map_err(|error| Error::file(path, error.to_string().trim_end().to_owned()))?;
+        let mut options: Self = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
+            Error::file(path, format!("line {line}: {}", error.message()))
+        })?;
         let folder = path.parent().unwrap_or(Path::new("."));
         for file in options.data.iter_mut().chain(&mut options.blocks).chain(&mut options.prior) {
             *file = folder.join(&*file);
@@ -114,8 +117,32 @@ impl FitOptions {
     pub fn or(self, other: Self) -> Self {
         let (a, b) = (self, other);
         first_of!(
-            a, b, blocks, prior, preset, scheme, distance, variance_floor, log_offset, denominator_epsilon, dead_zone, rho_floor, group, groups,
-            steps, learning_rate, clip_norm, width, depth, augment, seed, device, um_per_px, data_licence, threshold, checkpoint_every
+            a,
+            b,
+            blocks,
+            prior,
+            preset,
+            scheme,
+            distance,
+            variance_floor,
+            log_offset,
+            denominator_epsilon,
+            dead_zone,
+            rho_floor,
+            group,
+            groups,
+            steps,
+            learning_rate,
+            clip_norm,
+            width,
+            depth,
+            augment,
+            seed,
+            device,
+            um_per_px,
+            data_licence,
+            threshold,
+            checkpoint_every
         )
     }
 
@@ -134,9 +161,10 @@ impl FitOptions {
             rho_floor: self.rho_floor.unwrap_or(of_preset.rho_floor),
         };
         let scheme = self.scheme.unwrap_or(preset.scheme());
-        let um_per_px = self.um_per_px.or(stated_um_per_px).ok_or_else(|| {
-            Error::setting("um_per_px", "the images' pixel size, from --um-per-px or dataset.toml", "neither")
-        })?;
+        let um_per_px = self
+            .um_per_px
+            .or(stated_um_per_px)
+            .ok_or_else(|| Error::setting("um_per_px", "the images' pixel size, from --um-per-px or dataset.toml", "neither"))?;
         let config = RunConfig {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             data: self.data,

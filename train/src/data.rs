@@ -142,7 +142,8 @@ impl Dataset {
         let path = &self.entry(name)?.mask;
         let mut mask = decode(path)?.into_luma8();
         if mask.dimensions() != size {
-            let reason = format!("expected a mask as large as its image, {} x {} px, found {} x {}", size.0, size.1, mask.width(), mask.height());
+            let reason =
+                format!("expected a mask as large as its image, {} x {} px, found {} x {}", size.0, size.1, mask.width(), mask.height());
             return Err(Error::file(path, reason));
         }
         for pixel in mask.pixels_mut() {
@@ -193,7 +194,7 @@ fn decode(path: &Path) -> Result<image::DynamicImage> {
 }
 
 /// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -255,10 +256,7 @@ pub fn write_blocks(path: &Path, blocks: &[Block]) -> Result<()> {
 /// Reads a CSV file with a header row into records; errors carry the line number.
 pub(crate) fn read_csv<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let file = std::fs::File::open(path).map_err(Error::io("reading", path))?;
-    csv::Reader::from_reader(file)
-        .deserialize()
-        .map(|row| row.map_err(|error| Error::file(path, error.to_string())))
-        .collect()
+    csv::Reader::from_reader(file).deserialize().map(|row| row.map_err(|error| Error::file(path, error.to_string()))).collect()
 }
 
 /// Writes records as CSV with a header row.

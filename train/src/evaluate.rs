@@ -128,7 +128,7 @@ pub fn evaluate(
         None => crate::data::read_blocks(&run.path("blocks.csv"))?.first().map_or(240.0, |block| f64::from(block.width)),
     };
     let device = config.device.open()?;
-    let restored = run.restore(&config.network().init(config.seed, &device), &device, warn)?;
+    let restored = run.restore(&config.network().init(config.seed, &device), warn)?;
     let model = restored.model.valid();
     if let Some(folder) = output {
         crate::atomic::make_folder(folder)?;

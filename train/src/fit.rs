@@ -111,7 +111,11 @@ impl Run {
         let mut config = folder.config()?;
         let allowed = FitOptions { steps: options.steps, device: options.device, ..FitOptions::default() };
         if options != allowed {
-            return Err(Error::setting("--resume", "no other settings than --steps and --device: the rest is in config.toml", "more flags"));
+            return Err(Error::setting(
+                "--resume",
+                "no other settings than --steps and --device: the rest is in config.toml",
+                "more flags",
+            ));
         }
         if let Some(steps) = options.steps
             && steps != config.steps
@@ -156,7 +160,7 @@ pub fn train(run: &Run, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
     let mut tracker = LabelTracker::default();
     let mut step = 0;
     if run.resume {
-        let restored = run.folder.restore(&model, &device, |text| observer.warn(&text))?;
+        let restored = run.folder.restore(&model, |text| observer.warn(&text))?;
         (step, model, tracker) = (restored.step, restored.model, restored.tracker);
         let bytes = Bytes::from_bytes_vec(restored.optimizer);
         optimizer.load(&model, bytes).map_err(|error| Error::file(&run.folder.path("checkpoints"), error.to_string()))?;
@@ -280,7 +284,13 @@ fn report(
 }
 
 /// Reads the blocks' images, and refuses what would stop the training later.
-fn checked_images(data: &Dataset, blocks: &[Block], prior: &Prior, config: &RunConfig, prior_file: &Path) -> Result<BTreeMap<String, RgbImage>> {
+fn checked_images(
+    data: &Dataset,
+    blocks: &[Block],
+    prior: &Prior,
+    config: &RunConfig,
+    prior_file: &Path,
+) -> Result<BTreeMap<String, RgbImage>> {
     let mut images = BTreeMap::new();
     let first = &blocks[0];
     let alignment = config.network().alignment() as u32;

@@ -7,7 +7,8 @@
 //! tissue   images  blocks   counts   same-z     U-Net    core's   the    config and    masks,
 //!                  and z    per z    groups              formulas loop   weights       file for the edge
 //! ```
-#![forbid(unsafe_code)]
+// Asking whether CUDA's library is there is the one unsafe call (see `device`), and only builds with CUDA have it.
+#![cfg_attr(not(feature = "cuda"), forbid(unsafe_code))]
 
 mod atomic;
 mod boundary;
@@ -47,5 +48,5 @@ pub use optimizer::RmsProp;
 pub use predict::predict;
 pub use prior::{CANCER, MAX_CLASSES, Prior, RHO_FLOOR};
 pub use sampler::{SampledGroup, Sampler};
-pub use synth::{SynthConfig, SynthError, SynthImage, generate};
+pub use synth::{SIZE_RANGE_PX, SynthConfig, SynthError, SynthImage, UM_PER_PX_RANGE, generate};
 pub use synth_folder::write_synthetic;

@@ -110,8 +110,7 @@ pub fn batch_loss(probabilities: Tensor<4>, valid: Option<Tensor<3>>, target: Ba
         };
         (mean, total(variance), total(log_variance))
     };
-    let predicted =
-        Predicted { mean: TensorScalar(mean), variance: TensorScalar(variance), log_variance: TensorScalar(log_variance) };
+    let predicted = Predicted { mean: TensorScalar(mean), variance: TensorScalar(variance), log_variance: TensorScalar(log_variance) };
     let over_blocks = |x: Tensor<2>| TensorScalar(x.reshape([groups, 1, classes]));
     let goal = Target { mean: over_blocks(target.mean), std: over_blocks(target.std) };
     let terms = distance(loss.distance(), predicted, goal, loss.stabilisers()).0;

@@ -51,9 +51,7 @@ impl UNetConfig {
     pub fn init(&self, seed: u64, device: &Device) -> UNet {
         let mut make = Maker { random: ChaCha8Rng::seed_from_u64(seed), next_id: 0, device };
         let channels = |stage: usize| self.width << stage;
-        let encoder: Vec<Stage> = (0..self.depth)
-            .map(|i| make.stage(if i == 0 { 3 } else { channels(i - 1) }, channels(i)))
-            .collect();
+        let encoder: Vec<Stage> = (0..self.depth).map(|i| make.stage(if i == 0 { 3 } else { channels(i - 1) }, channels(i))).collect();
         let bottom_input = if self.depth == 0 { 3 } else { channels(self.depth - 1) };
         let bottom = make.stage(bottom_input, channels(self.depth));
         let decoder = (0..self.depth).rev().map(|i| make.stage(channels(i + 1) + channels(i), channels(i))).collect();
@@ -191,7 +189,9 @@ impl Maker<'_> {
     }
 
     fn param<const D: usize>(&mut self, value: Tensor<D>) -> Param<Tensor<D>> {
-        Param::initialized(self.id(), value.require_grad())
+        // On a device without autodiff there is nothing to record.
+        let value = if self.device.is_autodiff() { value.require_grad() } else { value };
+        Param::initialized(self.id(), value)
     }
 
     fn id(&mut self) -> ParamId {

@@ -95,7 +95,10 @@ impl Prior {
         for (index, row) in read_csv::<Row>(path)?.into_iter().enumerate() {
             let refuse = |reason: String| Error::file(path, format!("line {}: {reason}", index + 2));
             if row.z >= MAX_LABELS || row.class >= MAX_CLASSES {
-                return Err(refuse(format!("expected z below {MAX_LABELS} and class below {MAX_CLASSES}, found {} and {}", row.z, row.class)));
+                return Err(refuse(format!(
+                    "expected z below {MAX_LABELS} and class below {MAX_CLASSES}, found {} and {}",
+                    row.z, row.class
+                )));
             }
             let count = Count { mean: row.mean, std: row.std };
             if rows.entry(row.z).or_default().insert(row.class, count).is_some() {

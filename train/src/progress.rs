@@ -61,11 +61,8 @@ impl Observer for TerminalObserver {
     }
 
     fn step(&mut self, report: &StepReport) {
-        let latest: Vec<String> = report
-            .groups
-            .iter()
-            .map(|g| format!("z{} {:.2}±{:.2} for {:.2}±{:.2}", g.z, g.mean, g.spread, g.eta, g.rho))
-            .collect();
+        let latest: Vec<String> =
+            report.groups.iter().map(|g| format!("z{} {:.2}±{:.2} for {:.2}±{:.2}", g.z, g.mean, g.spread, g.eta, g.rho)).collect();
         let text = format!("loss {:.4}  {}", report.loss, latest.join("  "));
         self.bar.set_position(report.step as u64);
         self.bar.set_message(text.clone());

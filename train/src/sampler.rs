@@ -2,8 +2,8 @@
 
 use crate::data::Block;
 use crate::error::{Error, Result};
-use rand::seq::{IndexedRandom, SliceRandom};
 use rand::RngExt;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::collections::BTreeMap;
@@ -72,10 +72,7 @@ impl Sampler {
                 } else {
                     (0..self.group).map(|_| candidates[random.random_range(0..candidates.len())]).collect()
                 };
-                let blocks = chosen
-                    .into_iter()
-                    .map(|index| (index, if self.augment { random.random_range(0..8_u8) } else { 0 }))
-                    .collect();
+                let blocks = chosen.into_iter().map(|index| (index, if self.augment { random.random_range(0..8_u8) } else { 0 })).collect();
                 SampledGroup { label, blocks }
             })
             .collect()
@@ -88,7 +85,15 @@ mod tests {
 
     fn blocks() -> Vec<Block> {
         (0..100)
-            .map(|i| Block { image: format!("{i}"), x: 0, y: 0, width: 8, height: 8, probability: 0.0, z: if i < 5 { 0 } else { 1 + i % 3 } })
+            .map(|i| Block {
+                image: format!("{i}"),
+                x: 0,
+                y: 0,
+                width: 8,
+                height: 8,
+                probability: 0.0,
+                z: if i < 5 { 0 } else { 1 + i % 3 },
+            })
             .collect()
     }
 

@@ -32,7 +32,7 @@ const IR_VERSION: i64 = 8;
 pub fn export(run: &RunFolder, output: &Path, warn: impl FnMut(String)) -> Result<()> {
     let config = run.config()?;
     let device = Device::flex();
-    let restored = run.restore(&config.network().init(config.seed, &device), &device, warn)?;
+    let restored = run.restore(&config.network().init(config.seed, &device), warn)?;
     let bytes = to_bytes(&restored.model.valid(), &config, restored.step)?;
     crate::atomic::write(output, &bytes)
 }

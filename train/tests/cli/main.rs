@@ -1,0 +1,8 @@
+//! The real `lsr-train` binary: bad input, interruption and resumption, collapse.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests: an unexpected error is a failure")]
+
+mod collapse;
+mod faults;
+mod program;
+mod resume;

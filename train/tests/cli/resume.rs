@@ -1,0 +1,108 @@
+//! An interrupted run goes on to the same bits as an unbroken one.
+
+use crate::program::Workshop;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+const STEPS: &str = "40";
+
+fn fit<'a>(shop: &Workshop, output: &'a str) -> Vec<&'a str> {
+    shop.fit(output, &["--steps", STEPS, "--checkpoint-every", "7", "--seed", "11"])
+}
+
+/// Waits until the run has written a checkpoint of at least this step.
+fn wait_for_checkpoint(shop: &Workshop, child: &mut Child, run: &str, step: usize) {
+    let started = Instant::now();
+    while !shop.path(&format!("{run}/checkpoints/step-{step:08}/state.json")).exists() {
+        assert!(started.elapsed() < Duration::from_secs(120), "no checkpoint in two minutes");
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before its checkpoint {step}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+fn assert_same_run(shop: &Workshop, run: &str, other: &str) {
+    for file in
+        ["metrics.jsonl", "summary.json", "config.toml", "checkpoints/step-00000040/model.bpk", "checkpoints/step-00000040/optimizer.bpk"]
+    {
+        assert!(shop.read(&format!("{run}/{file}")) == shop.read(&format!("{other}/{file}")), "{file} differs");
+    }
+    for run in [run, other] {
+        shop.succeeds(&["export", "--run", run, "--output", &format!("{run}.onnx")]);
+    }
+    assert!(shop.read(&format!("{run}.onnx")) == shop.read(&format!("{other}.onnx")), "the networks differ");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_does_not() {
+    let shop = Workshop::with_data();
+    shop.succeeds(&fit(&shop, "a"));
+    shop.succeeds(&fit(&shop, "b"));
+    assert_same_run(&shop, "a", "b");
+    shop.succeeds(&shop.fit("c", &["--steps", STEPS, "--checkpoint-every", "7", "--seed", "12"]));
+    assert!(shop.read("a/checkpoints/step-00000040/model.bpk") != shop.read("c/checkpoints/step-00000040/model.bpk"));
+}
+
+#[test]
+fn after_an_interrupt_a_run_ends_with_the_bytes_of_an_unbroken_one() {
+    let shop = Workshop::with_data();
+    shop.succeeds(&fit(&shop, "whole"));
+    let mut child = shop.start(&fit(&shop, "broken"));
+    wait_for_checkpoint(&shop, &mut child, "broken", 7);
+    signal(&child, "-INT");
+    let output = child.wait_with_output().unwrap();
+    let (_, error) = crate::program::text_of(&output);
+    assert_eq!(output.status.code(), Some(130), "{error}");
+    assert!(error.contains("--resume"), "{error}");
+    shop.succeeds(&["fit", "--resume", "--output", "broken"]);
+    assert_same_run(&shop, "whole", "broken");
+}
+
+#[test]
+fn after_a_kill_a_run_ends_with_the_bytes_of_an_unbroken_one() {
+    let shop = Workshop::with_data();
+    shop.succeeds(&fit(&shop, "whole"));
+    let mut child = shop.start(&fit(&shop, "broken"));
+    // Twice: early, and between two checkpoints.
+    wait_for_checkpoint(&shop, &mut child, "broken", 0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut child = shop.start(&["fit", "--resume", "--output", "broken"]);
+    wait_for_checkpoint(&shop, &mut child, "broken", 14);
+    std::thread::sleep(Duration::from_millis(30));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    shop.succeeds(&["fit", "--resume", "--output", "broken"]);
+    assert_same_run(&shop, "whole", "broken");
+}
+
+#[test]
+fn a_damaged_checkpoint_is_reported_and_the_one_before_it_is_taken() {
+    let shop = Workshop::with_data();
+    shop.succeeds(&fit(&shop, "whole"));
+    shop.succeeds(&shop.fit("broken", &["--steps", "14", "--checkpoint-every", "7", "--seed", "11"]));
+    let weights = "broken/checkpoints/step-00000014/model.bpk";
+    let mut bytes = shop.read(weights);
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    shop.write(weights, bytes);
+    let (_, error) = shop.succeeds(&["fit", "--resume", "--output", "broken", "--steps", STEPS]);
+    assert!(error.contains("step-00000014") && error.contains("damaged"), "{error}");
+    assert_same_run(&shop, "whole", "broken");
+}
+
+#[test]
+fn a_run_that_changed_underneath_is_not_continued() {
+    let shop = Workshop::with_data();
+    shop.succeeds(&shop.fit("run", &["--steps", "1"]));
+    shop.refuses(&["fit", "--resume", "--output", "run", "--seed", "4"], &["--resume", "--steps and --device"]);
+    shop.refuses(&["fit", "--resume", "--output", "other"], &["no run to resume"]);
+    let image = shop.read("data/images/0000.png");
+    shop.write("data/images/0000.png", shop.read("data/images/0001.png"));
+    shop.refuses(&["fit", "--resume", "--output", "run", "--steps", "2"], &["data", "digest"]);
+    shop.write("data/images/0000.png", image);
+    shop.succeeds(&["fit", "--resume", "--output", "run", "--steps", "2"]);
+}
