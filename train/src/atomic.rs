@@ -11,7 +11,7 @@ use std::path::Path;
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = || Error::io("writing", path);
     let folder = folder_of(path);
-    let mut file = tempfile::Builder::new().prefix(".lsr-").suffix(".tmp").tempfile_in(folder).map_err(failed())?;
+    let mut file = temporary().tempfile_in(folder).map_err(failed())?;
     file.write_all(bytes).map_err(failed())?;
     file.as_file().sync_all().map_err(failed())?;
     file.persist(path).map_err(|error| Error::io("writing", path)(error.error))?;
@@ -25,7 +25,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 pub(crate) fn write_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let failed = || Error::io("writing", path);
     let folder = folder_of(path);
-    let temporary = tempfile::Builder::new().prefix(".lsr-").suffix(".tmp").tempdir_in(folder).map_err(failed())?;
+    let temporary = temporary_folder().tempdir_in(folder).map_err(failed())?;
     fill(temporary.path())?;
     for entry in std::fs::read_dir(temporary.path()).map_err(failed())? {
         let entry = entry.map_err(failed())?;
@@ -49,6 +49,27 @@ pub(crate) fn make_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(Error::io("making folder", path))
 }
 
+/// Temporary files are private by default; outputs get the permissions of any other new file or folder (as the umask has it).
+fn temporary() -> tempfile::Builder<'static, 'static> {
+    let mut builder = named();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
+}
+
+fn temporary_folder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = named();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    builder
+}
+
+fn named() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".lsr-").suffix(".tmp");
+    builder
+}
+
 fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -63,6 +84,20 @@ fn sync_folder(folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn outputs_have_the_permissions_of_any_other_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        std::fs::write(folder.path().join("plain"), b"").unwrap();
+        std::fs::create_dir(folder.path().join("plain folder")).unwrap();
+        write(&folder.path().join("ours"), b"").unwrap();
+        write_folder(&folder.path().join("our folder"), |_| Ok(())).unwrap();
+        assert_eq!(mode("ours"), mode("plain"));
+        assert_eq!(mode("our folder"), mode("plain folder"));
+    }
 
     #[test]
     fn a_failed_write_keeps_the_old_file_and_leaves_nothing_behind() {

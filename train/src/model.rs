@@ -39,12 +39,12 @@ impl UNetConfig {
     }
 
     /// How far, in pixels, an output can depend on the input: two 3x3 convolutions in each stage of the encoder, the bottom and the
-    /// decoder, and the cells of the poolings; rounded up to the alignment, so that a tile with such a margin is exact inside.
+    /// decoder, and the cells of the poolings. A tile that starts at a multiple of the alignment is exact this far inside its edge.
     pub fn context_px(&self) -> usize {
-        let encoder_and_bottom: usize = 2 * ((1 << (self.depth + 1)) - 1);
+        let encoder_and_bottom = 2 * ((2 << self.depth) - 1);
         let decoder = 2 * ((1 << self.depth) - 1);
         let cells = (1 << self.depth) - 1;
-        (encoder_and_bottom + decoder + cells).next_multiple_of(self.alignment())
+        encoder_and_bottom + decoder + cells
     }
 
     /// A network with weights drawn from the seed (He et al. 2015 for the convolutions before a ReLU).

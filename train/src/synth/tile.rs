@@ -104,7 +104,7 @@ impl Scene<'_> {
         self.thicken(canvas);
     }
 
-    /// Sections are not equally thick everywhere, and folds double them.
+    /// Sections are not equally thick everywhere.
     fn thicken(&self, canvas: &mut Canvas) {
         let (key, strength) = (self.slide.key, self.slide.thickness);
         let (first, width, pitch) = (canvas.first, canvas.width, canvas.pitch_um);

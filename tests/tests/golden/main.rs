@@ -1,9 +1,11 @@
-//! Golden values: core in f64 and f32 against 60-digit arithmetic of an independent program.
+//! Golden values: core in f64 and f32, and the tensor route, against 60-digit arithmetic of an independent program.
 //!
 //!     cargo test -p lsr-tests --test golden                        the project's own values, tests/golden/losses.json
 //!     LSR_VECTORS=FILE cargo test -p lsr-tests --test golden       another file of that format
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests: an unexpected error is a failure")]
+
+mod tensor;
 
 use lsr_core::{BlockMoments, Distance, GroupLoss, GroupMoments, Loss, Preset, Real, Scheme, Target, VarianceModel};
 use lsr_tests::golden::{Case, Vectors};

@@ -1,0 +1,141 @@
+//! Many images: one failure does not stop the others.
+
+use crate::error::{Error, one_line};
+use crate::field::stored_size;
+use crate::input::{Input, find_inputs};
+use crate::output::prepare_folder;
+use crate::segment::{Outcome, Segmenter};
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Steps of the progress bar per image.
+const STEPS: u64 = 1000;
+
+/// What became of a batch.
+#[derive(Debug)]
+pub struct Report {
+    /// Images whose files were written.
+    pub written: usize,
+    /// Images whose files were there.
+    pub skipped: usize,
+    /// Of the skipped ones, those made with another model, other settings or another version.
+    pub outdated: usize,
+    /// Inputs that failed: first those that gave no image or a name twice, then images, in the order given.
+    pub failures: Vec<(PathBuf, Error)>,
+    /// Images that were not looked at because the run was stopped.
+    pub not_started: usize,
+    /// Whether the user asked to stop.
+    pub interrupted: bool,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// Segments files and folders of files.
+///
+/// Images of one tile run side by side, one on each thread; larger ones run one after the other, with their tiles side by side. Either
+/// way memory holds at most one tile per thread.
+///
+/// # Errors
+/// [`Error::OutputFolder`]. Everything else is in the report.
+pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf]) -> Result<Report, Error> {
+    let start = Instant::now();
+    prepare_folder(segmenter.output())?;
+    let (inputs, mut failures) = find_inputs(given);
+    let bar = progress_bar(inputs.len() as u64);
+
+    let (small, large): (Vec<_>, Vec<_>) =
+        inputs.iter().enumerate().partition(|(_, input)| stored_size(&input.path).is_none_or(|size| segmenter.is_one_tile(size)));
+    let run = |&(index, input): &(usize, &Input)| {
+        let result = if segmenter.interrupt().is_set() { Err(Error::Interrupted) } else { tracked(segmenter, input, &bar) };
+        (index, result)
+    };
+    let mut results: Vec<(usize, Result<Outcome, Error>)> = Vec::with_capacity(inputs.len());
+    for group in small.chunks(rayon::current_num_threads().max(1)).chain(large.chunks(1)) {
+        let done: Vec<_> = match group {
+            [input] => vec![run(input)],
+            _ => group.par_iter().map(run).collect(),
+        };
+        results.extend(done);
+        if results.iter().rev().take(group.len()).any(|(_, result)| result.as_ref().is_err_and(Error::stops_batch)) {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+
+    results.sort_by_key(|(index, _)| *index);
+    let mut report = Report {
+        written: 0,
+        skipped: 0,
+        outdated: 0,
+        failures: Vec::new(),
+        not_started: inputs.len() - results.len(),
+        interrupted: segmenter.interrupt().is_set(),
+        duration: Duration::ZERO,
+    };
+    for (index, result) in results {
+        match result {
+            Ok(Outcome::Written(_)) => report.written += 1,
+            Ok(Outcome::Skipped { same }) => {
+                report.skipped += 1;
+                report.outdated += usize::from(!same);
+            }
+            Err(Error::Interrupted) => report.not_started += 1,
+            Err(error) => failures.push((inputs[index].path.clone(), error)),
+        }
+    }
+    report.failures = failures;
+    report.duration = start.elapsed();
+    Ok(report)
+}
+
+/// Segments one image and moves the bar on by one image, whatever comes of it.
+fn tracked(segmenter: &Segmenter, input: &Input, bar: &ProgressBar) -> Result<Outcome, Error> {
+    let shown = std::sync::atomic::AtomicU64::new(0);
+    let show = |fraction: f64| {
+        let steps = (fraction * STEPS as f64) as u64;
+        let before = shown.swap(steps, std::sync::atomic::Ordering::Relaxed);
+        bar.inc(steps.saturating_sub(before));
+    };
+    bar.set_message(input.name.clone());
+    let result = segmenter.segment(input, &show);
+    show(1.0);
+    result
+}
+
+/// On standard error; indicatif hides it where that is no terminal.
+fn progress_bar(images: u64) -> ProgressBar {
+    let bar = ProgressBar::new(images * STEPS);
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {percent}% {eta} left {msg:24!}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}
+
+impl Report {
+    /// One line: how many were written, skipped and failed.
+    pub fn summary(&self) -> String {
+        let mut parts = vec![format!("{} written", self.written)];
+        match (self.skipped, self.outdated) {
+            (0, _) => {}
+            (skipped, 0) => parts.push(format!("{skipped} skipped (done before)")),
+            (skipped, outdated) => parts.push(format!(
+                "{skipped} skipped (done before, {outdated} of them with another model, settings or version: --overwrite redoes them)"
+            )),
+        }
+        if !self.failures.is_empty() {
+            parts.push(format!("{} failed", self.failures.len()));
+        }
+        if self.not_started > 0 {
+            parts.push(format!("{} not done", self.not_started));
+        }
+        format!("{} in {:.1} s", parts.join(", "), self.duration.as_secs_f64())
+    }
+
+    /// One line for each failure.
+    pub fn failure_lines(&self) -> Vec<String> {
+        self.failures.iter().map(|(path, error)| format!("failed: {}: {}", path.display(), one_line(error))).collect()
+    }
+}

@@ -1,0 +1,111 @@
+//! A field: one image with its pixel size, resampled to the model's.
+
+mod decode;
+
+pub use decode::MAX_PIXELS;
+
+use crate::error::Error;
+pub(crate) use decode::check_size;
+use decode::decode;
+use image::imageops::{FilterType, resize};
+use image::{ImageReader, RgbImage};
+use serde::Serialize;
+use std::path::Path;
+
+/// An image and how large its pixels are.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// The pixels as stored in the file.
+    pub image: RgbImage,
+    /// Pixel size of `image`.
+    pub pixel_size: PixelSize,
+}
+
+/// Micrometres per pixel, and who says so.
+///
+/// Resolution tags of PNG and TIFF files are not asked: they are wrong too often (72 dpi of an image editor).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PixelSize {
+    /// Micrometres per pixel.
+    pub um_per_px: f64,
+    /// Where the number comes from.
+    pub source: PixelSizeSource,
+}
+
+/// Where a pixel size comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum PixelSizeSource {
+    /// `--um-per-px`.
+    #[serde(rename = "flag --um-per-px")]
+    Flag,
+    /// Nothing was said, so the image is taken to be at the model's pixel size.
+    #[serde(rename = "assumed from model")]
+    AssumedFromModel,
+}
+
+impl PixelSize {
+    /// The size given by the user, or else the model's.
+    pub fn given_or_assumed(given: Option<f64>, model_um_per_px: f64) -> Self {
+        match given {
+            Some(um_per_px) => Self { um_per_px, source: PixelSizeSource::Flag },
+            None => Self { um_per_px: model_um_per_px, source: PixelSizeSource::AssumedFromModel },
+        }
+    }
+
+    /// Width and height of an image of this pixel size at another one; at least 1 px.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub fn resampled(self, [width, height]: [u32; 2], um_per_px: f64) -> Result<[u32; 2], Error> {
+        let scaled = |length: u32| (f64::from(length) * self.um_per_px / um_per_px).round().max(1.0) as u64;
+        let (width, height) = (scaled(width), scaled(height));
+        check_size("the image at the model's pixel size", width, height)?;
+        Ok([width as u32, height as u32])
+    }
+}
+
+impl Field {
+    /// Decodes the bytes of a PNG, JPEG or TIFF file.
+    ///
+    /// # Errors
+    /// [`Error::NotAnImage`], [`Error::Decode`], [`Error::TooLarge`].
+    pub fn decode(bytes: &[u8], pixel_size: PixelSize) -> Result<Self, Error> {
+        Ok(Self { image: decode(bytes)?, pixel_size })
+    }
+
+    /// The image at another pixel size; `None` when it has that size already.
+    ///
+    /// Lanczos-3, which image widens by the factor when shrinking: every source pixel counts, fine texture does not alias.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub fn at(&self, um_per_px: f64) -> Result<Option<RgbImage>, Error> {
+        let size = [self.image.width(), self.image.height()];
+        let resampled = self.pixel_size.resampled(size, um_per_px)?;
+        Ok((resampled != size).then(|| resize(&self.image, resampled[0], resampled[1], FilterType::Lanczos3)))
+    }
+}
+
+/// Width and height from a file's header, without decoding it; `None` if it has none.
+pub(crate) fn stored_size(path: &Path) -> Option<[u32; 2]> {
+    if !path.is_file() {
+        return None;
+    }
+    let reader = ImageReader::open(path).ok()?.with_guessed_format().ok()?;
+    crate::guard::guarded(|| reader.into_dimensions().ok()).ok()?.map(|(width, height)| [width, height])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_follow_the_pixel_size() {
+        let half = PixelSize::given_or_assumed(Some(0.5), 2.0);
+        assert_eq!(half.resampled([401, 3], 2.0).unwrap(), [100, 1]);
+        assert_eq!(half.resampled([1, 1], 2.0).unwrap(), [1, 1]);
+        assert!(matches!(half.resampled([60_000, 60_000], 0.01), Err(Error::TooLarge { .. })));
+        assert!(matches!(PixelSize::given_or_assumed(Some(1e300), 1.0).resampled([9, 9], 1e-3), Err(Error::TooLarge { .. })));
+        assert_eq!(PixelSize::given_or_assumed(None, 4.2).resampled([77, 5], 4.2).unwrap(), [77, 5]);
+    }
+}

@@ -1,0 +1,44 @@
+//! A model's card as text for people.
+
+use crate::model::Card;
+use std::fmt::Write;
+
+/// The card as lines of `what  value`.
+pub fn describe(card: &Card) -> String {
+    let (metadata, contents) = (&card.metadata, &card.contents);
+    let total: usize = contents.operators.values().sum();
+    let operators = contents.operators.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ");
+    let mut text = String::new();
+    let mut line = |what: &str, value: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{what:<14}{value}");
+    };
+    line("model", card.name.clone());
+    line("sha256", card.sha256.clone());
+    line("size", format!("{} bytes, {} parameters", card.bytes, contents.parameters));
+    line("input", format!("{}, sides multiples of {} px", contents.input, metadata.alignment));
+    line("output", contents.output.clone());
+    line("nodes", format!("{total}: {operators}"));
+    line("operator set", contents.opset.to_string());
+    line("pixel size", format!("{} um/px", metadata.um_per_px));
+    line("normalisation", format!("(8-bit level - {:?}) / {:?} (R, G, B)", metadata.pixel_mean, metadata.pixel_std));
+    let mask = metadata.class_names.get(metadata.mask_class()).map_or("", String::as_str);
+    line("classes", format!("{}; the mask shows {mask}", metadata.class_names.join(", ")));
+    line("threshold", metadata.threshold.to_string());
+    line("context", format!("{} px", metadata.context_px));
+    let provenance = &metadata.provenance;
+    for (what, value) in [
+        ("trained by", &provenance.trained_by),
+        ("seed", &provenance.seed),
+        ("steps", &provenance.steps),
+        ("data digest", &provenance.data_digest),
+        ("data licence", &provenance.data_licence),
+    ] {
+        line(what, value.as_deref().unwrap_or("not stated").to_owned());
+    }
+    if let Some(config) = &provenance.config {
+        line("settings", config.to_string());
+    }
+    line("written by", contents.producer.clone());
+    text
+}

@@ -1,0 +1,55 @@
+//! Runs label-super-resolution networks next to the microscope: images in, cancer masks out.
+//!
+//! ```text
+//! file ─ field ─► RGB pixels at the model's pixel size ─ tile ─► tiles ─ model ─► probabilities ─ predict ─► one map
+//! map ─ mask ─► mask, cancer fraction ─ output ─► NAME.mask.png  NAME.probability.png  NAME.overlay.png  NAME.json
+//! ```
+//!
+//! [`segment`](Segmenter::segment) walks this line for one image, [`segment_all`] for many. The library's steps one by one:
+//!
+//! ```
+//! use lsr_edge::{Interrupt, Mask, Model, Tiling, predict};
+//!
+//! let model = Model::embedded()?;
+//! let metadata = model.metadata();
+//! let image = image::RgbImage::from_pixel(100, 70, image::Rgb([240, 235, 240]));
+//! let rule = Tiling::default().for_model(metadata.alignment, metadata.context_px)?;
+//! let map = predict(&model, &image, &rule, &Interrupt::default(), &|_| ())?;
+//! let mask = Mask::new(&map, metadata.threshold);
+//! assert_eq!(mask.pixels().len(), 7000);
+//! # Ok::<(), lsr_edge::Error>(())
+//! ```
+//!
+//! Research use only: not a medical device, not for diagnosis.
+
+mod batch;
+mod digest;
+mod error;
+mod field;
+mod guard;
+mod input;
+mod inspect;
+mod interrupt;
+mod mask;
+mod model;
+mod output;
+mod predict;
+mod read;
+mod segment;
+mod tile;
+
+pub use batch::{Report, segment_all};
+pub use error::{Error, ModelError, one_line};
+pub use field::{Field, MAX_PIXELS, PixelSize, PixelSizeSource};
+pub use input::{Input, find_inputs};
+pub use inspect::describe;
+pub use interrupt::Interrupt;
+pub use mask::{CancerFraction, Mask};
+pub use model::{Card, Contents, FORMAT, Metadata, Model, OPERATORS, Provenance};
+pub use output::{NOTICE, OutputFiles};
+pub use predict::{ProbabilityMap, predict};
+pub use segment::{Options, Outcome, Segmenter};
+pub use tile::{DEFAULT_TILE, TileRule, Tiling};
+
+/// Version of this program, as records state it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,59 @@
+//! `lsr-edge`: parse, run, report.
+
+mod cli;
+
+use clap::Parser;
+use cli::{Cli, Command, Inspect, Segment};
+use lsr_edge::{Error, Interrupt, Model, Options, Segmenter, Tiling, describe, one_line, segment_all};
+use std::io::{Write, stderr, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Segment(flags) => segment(&flags),
+        Command::Inspect(flags) => inspect(&flags),
+    };
+    result.unwrap_or_else(|error| {
+        print(stderr(), &format!("error: {}\n", one_line(&error)));
+        ExitCode::FAILURE
+    })
+}
+
+fn segment(flags: &Segment) -> Result<ExitCode, Error> {
+    let interrupt = Interrupt::default();
+    let on_signal = interrupt.clone();
+    // Without a handler Ctrl-C ends the process at once; no half-written file stays under a final name then either.
+    let _ = ctrlc::set_handler(move || on_signal.set());
+    let options = Options {
+        um_per_px: flags.um_per_px,
+        threshold: flags.threshold,
+        tiling: Tiling { max_tile: flags.tile, overlap: flags.overlap },
+        overwrite: flags.overwrite,
+    };
+    let segmenter = Segmenter::new(load(flags.model.as_ref())?, &flags.output, &options, interrupt)?;
+    let report = segment_all(&segmenter, &flags.inputs)?;
+    print(stdout(), &format!("{} -> {}\n", report.summary(), flags.output.display()));
+    print(stderr(), &report.failure_lines().into_iter().map(|line| line + "\n").collect::<String>());
+    Ok(match (report.interrupted, report.failures.is_empty()) {
+        (true, _) => ExitCode::from(130),
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::FAILURE,
+    })
+}
+
+fn inspect(flags: &Inspect) -> Result<ExitCode, Error> {
+    let model = load(flags.model.as_ref())?;
+    let json = || serde_json::to_string_pretty(model.card()).map(|text| text + "\n").unwrap_or_default();
+    print(stdout(), &if flags.json { json() } else { describe(model.card()) });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn load(path: Option<&PathBuf>) -> Result<Model, Error> {
+    path.map_or_else(Model::embedded, |path| Model::open(path))
+}
+
+/// A reader that has gone away (`| head`) is no reason to panic.
+fn print(mut to: impl Write, text: &str) {
+    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+}

@@ -1,0 +1,147 @@
+//! The four files of an image: three pictures and the record, which is written last.
+
+mod file;
+mod overlay;
+mod record;
+
+pub(crate) use file::prepare_folder;
+pub use record::NOTICE;
+pub(crate) use record::{InputRecord, NetworkRecord, Record, Settings, Timings};
+
+use crate::error::Error;
+use crate::mask::Mask;
+use file::write_whole;
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder, RgbImage};
+use serde_json::Value;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where the files of one image go.
+#[derive(Debug, Clone)]
+pub struct OutputFiles {
+    folder: PathBuf,
+    name: String,
+}
+
+/// What an existing record says about an image that is to be segmented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Existing {
+    /// There is none: whatever pictures exist were left by a run that was killed.
+    None,
+    /// The same image, model and settings.
+    Same,
+    /// The same image with another model, other settings or another version.
+    Different,
+}
+
+impl OutputFiles {
+    /// `folder/NAME.*`.
+    pub fn new(folder: &Path, name: &str) -> Self {
+        Self { folder: folder.to_owned(), name: name.to_owned() }
+    }
+
+    /// `NAME.mask.png`: 0 or 255.
+    pub fn mask(&self) -> PathBuf {
+        self.path("mask.png")
+    }
+
+    /// `NAME.probability.png`: `round(255 p)`.
+    pub fn probability(&self) -> PathBuf {
+        self.path("probability.png")
+    }
+
+    /// `NAME.overlay.png`.
+    pub fn overlay(&self) -> PathBuf {
+        self.path("overlay.png")
+    }
+
+    /// `NAME.json`. It is written last and removed first: where it is, the pictures are whole and belong to it.
+    pub fn record(&self) -> PathBuf {
+        self.path("json")
+    }
+
+    fn path(&self, extension: &str) -> PathBuf {
+        // Not `with_extension`: NAME may hold dots.
+        self.folder.join(format!("{}.{extension}", self.name))
+    }
+
+    /// What is there already.
+    ///
+    /// # Errors
+    /// [`Error::OtherImage`] for a record of another image, or for a JSON file that is no record of ours: neither is overwritten unasked.
+    pub(crate) fn existing(&self, input_sha256: &str, model_sha256: &str, settings: Settings) -> Result<Existing, Error> {
+        let path = self.record();
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Existing::None),
+            Err(source) => return Err(Error::Read { path, source }),
+        };
+        let record: Value = serde_json::from_slice(&text).unwrap_or_default();
+        let text_at = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
+        if text_at("/input/sha256") != Some(input_sha256) {
+            let other = text_at("/input/path").unwrap_or("it is no record of lsr-edge").to_owned();
+            return Err(Error::OtherImage { record: path, other });
+        }
+        // Through text, as the file's numbers went.
+        let settings = serde_json::to_string(&settings).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
+        let same = text_at("/model/sha256") == Some(model_sha256)
+            && text_at("/lsr_edge") == Some(crate::VERSION)
+            && record.pointer("/settings") == settings.as_ref();
+        Ok(if same { Existing::Same } else { Existing::Different })
+    }
+
+    /// Removes the record of an earlier run, before its pictures are replaced.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(crate) fn remove_record(&self) -> Result<(), Error> {
+        match fs::remove_file(self.record()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::Write { path: self.record(), source: error }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the three pictures.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(crate) fn write_pictures(&self, image: RgbImage, mask: &Mask, probability_u8: &[u8]) -> Result<(), Error> {
+        let size = [image.width(), image.height()];
+        write_png(&self.mask(), &mask.to_u8(), size, ExtendedColorType::L8)?;
+        write_png(&self.probability(), probability_u8, size, ExtendedColorType::L8)?;
+        write_png(&self.overlay(), overlay::overlay(image, mask).as_raw(), size, ExtendedColorType::Rgb8)
+    }
+
+    /// Writes the record, after everything else.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(crate) fn write_record(&self, record: &Record<'_>) -> Result<(), Error> {
+        let path = self.record();
+        let mut text = serde_json::to_vec_pretty(record).map_err(|error| Error::Write { path: path.clone(), source: error.into() })?;
+        text.push(b'\n');
+        write_whole(&path, &text)
+    }
+}
+
+fn write_png(path: &Path, pixels: &[u8], [width, height]: [u32; 2], color: ExtendedColorType) -> Result<(), Error> {
+    let mut bytes = Vec::new();
+    PngEncoder::new(&mut bytes)
+        .write_image(pixels, width, height, color)
+        .map_err(|error| Error::Write { path: path.to_owned(), source: io::Error::other(error) })?;
+    write_whole(path, &bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_their_dots() {
+        let files = OutputFiles::new(Path::new("out"), "slide.1");
+        assert_eq!(files.mask(), Path::new("out/slide.1.mask.png"));
+        assert_eq!(files.record(), Path::new("out/slide.1.json"));
+    }
+}

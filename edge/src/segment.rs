@@ -1,0 +1,184 @@
+//! One image, from its file to its four files. Read this to see the whole path.
+
+use crate::digest::sha256;
+use crate::error::Error;
+use crate::field::{Field, PixelSize};
+use crate::input::Input;
+use crate::interrupt::Interrupt;
+use crate::mask::{CancerFraction, Mask};
+use crate::model::Model;
+use crate::output::{Existing, InputRecord, NOTICE, NetworkRecord, OutputFiles, Record, Settings, Timings};
+use crate::predict::{TilePlan, predict};
+use crate::read::read_file;
+use crate::tile::{TileRule, Tiling};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Image files beyond this are not read.
+const MAX_FILE_BYTES: u64 = 2 << 30;
+
+/// What the user may choose.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Pixel size of the inputs; `None` is the model's.
+    pub um_per_px: Option<f64>,
+    /// Mask threshold; `None` is the model's.
+    pub threshold: Option<f32>,
+    /// How large images are cut.
+    pub tiling: Tiling,
+    /// Replace what exists.
+    pub overwrite: bool,
+}
+
+/// Segments images with one model and one set of options, checked once.
+pub struct Segmenter {
+    model: Model,
+    output: PathBuf,
+    settings: Settings,
+    rule: TileRule,
+    overwrite: bool,
+    interrupt: Interrupt,
+}
+
+/// What became of an image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Outcome {
+    /// Its files were written.
+    Written(CancerFraction),
+    /// Its files were there.
+    Skipped {
+        /// Made with the same model, settings and version.
+        same: bool,
+    },
+}
+
+impl Segmenter {
+    /// Checks the options against the model.
+    ///
+    /// # Errors
+    /// [`Error::Flag`], [`Error::TileTooSmall`], [`Error::OverlapTooLarge`].
+    pub fn new(model: Model, output: &Path, options: &Options, interrupt: Interrupt) -> Result<Self, Error> {
+        let metadata = model.metadata();
+        let threshold = options.threshold.unwrap_or(metadata.threshold);
+        if !(threshold > 0.0 && threshold < 1.0) {
+            return Err(Error::Flag { flag: "--threshold", value: f64::from(threshold), expected: "a number in (0, 1)" });
+        }
+        if let Some(value) = options.um_per_px.filter(|&value| !(value > 0.0 && value <= 1000.0)) {
+            return Err(Error::Flag { flag: "--um-per-px", value, expected: "micrometres per pixel in (0, 1000]" });
+        }
+        let rule = options.tiling.for_model(metadata.alignment, metadata.context_px)?;
+        let settings = Settings { threshold, um_per_px: options.um_per_px, tile: rule.max_tile, overlap: rule.overlap };
+        Ok(Self { model, output: output.to_owned(), settings, rule, overwrite: options.overwrite, interrupt })
+    }
+
+    /// Where outputs go.
+    pub fn output(&self) -> &Path {
+        &self.output
+    }
+
+    /// The wish to stop.
+    pub fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    /// Whether an image of this stored size is run in a single pass.
+    pub(crate) fn is_one_tile(&self, size: [u32; 2]) -> bool {
+        let resampled = self.pixel_size().resampled(size, self.model.metadata().um_per_px);
+        resampled.is_ok_and(|[width, height]| self.rule.is_whole(width) && self.rule.is_whole(height))
+    }
+
+    fn pixel_size(&self) -> PixelSize {
+        PixelSize::given_or_assumed(self.settings.um_per_px, self.model.metadata().um_per_px)
+    }
+
+    /// Segments one image. `progress` hears the fraction done, in [0, 1].
+    ///
+    /// # Errors
+    /// Whatever is wrong with the image, its outputs or the model's run; nothing half-written stays behind.
+    pub fn segment(&self, input: &Input, progress: &(dyn Fn(f64) + Sync)) -> Result<Outcome, Error> {
+        self.interrupt.check()?;
+        let mut clock = Clock(Instant::now());
+        let mut timings = Timings::default();
+        let bytes = read_file(&input.path, MAX_FILE_BYTES)?;
+        let digest = sha256(&bytes);
+        let files = OutputFiles::new(&self.output, &input.name);
+        if !self.overwrite {
+            match files.existing(&digest, &self.model.card().sha256, self.settings)? {
+                Existing::None => {}
+                existing => return Ok(Outcome::Skipped { same: existing == Existing::Same }),
+            }
+        }
+
+        let field = Field::decode(&bytes, self.pixel_size())?;
+        drop(bytes);
+        timings.decode = clock.lap();
+
+        let resampled = field.at(self.model.metadata().um_per_px)?;
+        let image = resampled.as_ref().unwrap_or(&field.image);
+        timings.resample = clock.lap();
+
+        let plan = TilePlan::new(&self.rule, image.width(), image.height());
+        let network = self.network_record(&plan, image.width(), image.height());
+        let map = predict(&self.model, image, &self.rule, &self.interrupt, progress)?;
+        drop(resampled);
+        timings.inference = clock.lap();
+
+        let (width, height) = field.image.dimensions();
+        let map = map.resized(width, height);
+        timings.resample += clock.lap();
+
+        let mask = Mask::new(&map, self.settings.threshold);
+        let probability = map.to_u8();
+        drop(map);
+        let PixelSize { um_per_px, source } = field.pixel_size;
+        let cancer = CancerFraction::new(&probability, &mask, um_per_px)?;
+        timings.mask = clock.lap();
+
+        self.interrupt.check()?;
+        files.remove_record()?;
+        files.write_pictures(field.image, &mask, &probability)?;
+        timings.write = clock.lap();
+        files.write_record(&Record {
+            notice: NOTICE,
+            lsr_edge: crate::VERSION,
+            input: InputRecord {
+                path: input.path.to_string_lossy().into_owned(),
+                sha256: digest,
+                width,
+                height,
+                um_per_px,
+                um_per_px_source: source,
+            },
+            cancer,
+            settings: self.settings,
+            network,
+            model: self.model.card(),
+            timings_ms: timings,
+        })?;
+        Ok(Outcome::Written(cancer))
+    }
+
+    fn network_record(&self, plan: &TilePlan, width: u32, height: u32) -> NetworkRecord {
+        NetworkRecord {
+            width,
+            height,
+            tile_columns: plan.columns.starts.len(),
+            tile_rows: plan.rows.starts.len(),
+            tile_width: plan.columns.tile,
+            tile_height: plan.rows.tile,
+            same_as_one_pass: plan.tiles() == 1 || self.rule.exact,
+        }
+    }
+}
+
+/// Times stages one after the other.
+struct Clock(Instant);
+
+impl Clock {
+    /// Milliseconds since the last lap, to a microsecond.
+    fn lap(&mut self) -> f64 {
+        let now = Instant::now();
+        let micros = now.duration_since(std::mem::replace(&mut self.0, now)).as_micros();
+        micros as f64 / 1000.0
+    }
+}
