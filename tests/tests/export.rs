@@ -5,7 +5,7 @@
 use burn::module::Module;
 use burn::tensor::Device;
 use image::{Rgb, RgbImage};
-use lsr_edge::{Interrupt, Model, TilePlan, Tiling};
+use lsr_edge::{Interrupt, Model, Tiling};
 use lsr_train::{FitOptions, RunConfig, UNet, input_from_rgb8, onnx_bytes, predict};
 
 /// Largest difference of a probability: both sum in f32, in different orders.
@@ -46,7 +46,7 @@ fn edge_predicts_what_training_predicts() {
             let image = field(w, h, 9);
             let expected = predict(&network, &config, &image, &Device::flex()).unwrap();
             let rule = Tiling::default().for_model(model.metadata().alignment, model.metadata().context_px).unwrap();
-            let map = lsr_edge::predict(&model, &image, &TilePlan::new(&rule, w, h), &Interrupt::default(), &|_| ()).unwrap();
+            let map = lsr_edge::predict(&model, &image, &rule, &Interrupt::default(), &|_| ()).unwrap();
             assert_eq!(map.values().len(), expected.len());
             let worst = map.values().iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst <= TOLERANCE, "width {width}, depth {depth}, {w} x {h}: {worst}");

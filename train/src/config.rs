@@ -7,6 +7,27 @@ use lsr_core::{Distance, Loss, Preset, Scheme, Stabilisers, VarianceModel};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
+/// How the learning rate changes from the first step to the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// It does not, as in the paper.
+    #[default]
+    Constant,
+    /// `rate (1 + cos(pi step / steps)) / 2`: large steps first, and time for BatchNorm's running statistics to settle at the end.
+    Cosine,
+}
+
+impl Schedule {
+    /// The learning rate of a step (0 is the first) of a run of `steps`.
+    pub fn rate(self, rate: f64, step: usize, steps: usize) -> f64 {
+        match self {
+            Self::Constant => rate,
+            Self::Cosine => 0.5 * rate * (1.0 + (std::f64::consts::PI * step as f64 / steps as f64).cos()),
+        }
+    }
+}
+
 /// Every setting of `fit`, each optional: what clap reads from flags and serde from a TOML file.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -56,6 +77,9 @@ pub struct FitOptions {
     /// Learning rate of RMSprop [default: 1e-5 for intra, 1e-3 otherwise, as in the paper]
     #[arg(long, value_name = "X")]
     pub learning_rate: Option<f64>,
+    /// constant, or cosine: from the learning rate down to 0 at the last step [default: constant, as in the paper]
+    #[arg(long)]
+    pub schedule: Option<Schedule>,
     /// Gradients are scaled down to this norm [default: they are not]
     #[arg(long, value_name = "X")]
     pub clip_norm: Option<f64>,
@@ -133,6 +157,7 @@ impl FitOptions {
             groups,
             steps,
             learning_rate,
+            schedule,
             clip_norm,
             width,
             depth,
@@ -179,6 +204,7 @@ impl FitOptions {
             groups: self.groups.unwrap_or(2),
             steps: self.steps.unwrap_or(1000),
             learning_rate: self.learning_rate.unwrap_or(if scheme == Scheme::Intra { 1e-5 } else { 1e-3 }),
+            schedule: self.schedule.unwrap_or_default(),
             clip_norm: self.clip_norm,
             width: self.width.unwrap_or(16),
             depth: self.depth.unwrap_or(4),
@@ -225,6 +251,8 @@ pub struct RunConfig {
     pub steps: usize,
     /// Learning rate.
     pub learning_rate: f64,
+    /// How the learning rate changes over the run.
+    pub schedule: Schedule,
     /// Largest gradient norm, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,

@@ -80,7 +80,7 @@ pub fn train(run: &Run, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
         let value = batch.loss.clone().into_scalar::<f32>();
         let report = report(run, step + 1, value, &groups, counts, &mut tracker)?;
         let gradients = GradientsParams::from_grads(batch.loss.backward(), &model);
-        model = optimizer.step(model, gradients, config.learning_rate);
+        model = optimizer.step(model, gradients, config.schedule.rate(config.learning_rate, step, config.steps));
         step += 1;
 
         metrics.write(&report)?;

@@ -36,7 +36,7 @@ mod synth_folder;
 pub use boundary::distance_to_boundary;
 pub use checkpoint::{Restored, RunFolder};
 pub use collapse::{LabelStatistics, LabelTracker, collapse, table as statistics_table};
-pub use config::{FitOptions, RunConfig};
+pub use config::{FitOptions, RunConfig, Schedule};
 pub use data::{Block, DataCard, Dataset, MAX_LABELS, read_blocks, write_blocks};
 pub use device::{CudaPart, DeviceChoice, DeviceError, ParseDeviceError};
 pub use error::{Error, Result};
