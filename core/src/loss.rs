@@ -63,6 +63,12 @@ impl Scheme {
     }
 
     /// The variance of the predicted count from its parts, Eq. 11: for `Intra`, `between` is not used; for `Inter`, `within` is not.
+    ///
+    /// ```
+    /// use lsr_core::Scheme;
+    /// assert_eq!(Scheme::IntraInter.variance(0.25, 0.5), 0.75);
+    /// assert_eq!(Scheme::Inter.variance(0.25, 0.5), 0.25);
+    /// ```
     pub fn variance<S: Scalar>(self, between: S, within: S) -> S {
         match self {
             Self::Intra => within,
@@ -239,6 +245,24 @@ impl<L: Real> Loss<L> {
     /// The loss of a batch of groups over `C` classes:
     /// `(1/groups) sum_groups w_z sum_classes w_l D(group, class)`, for at most `G` groups.
     ///
+    /// ```
+    /// use lsr_core::{BlockMoments, CountPrior, Group, Loss, Preset, Weights};
+    /// let prior = CountPrior::<f64, 10, 2>::table_1();
+    /// // Blocks whose pixels are (not cancer, cancer) with these probabilities of cancer:
+    /// let block = |p: [f64; 2]| [BlockMoments::from_probabilities(&p.map(|p| 1.0 - p)), BlockMoments::from_probabilities(&p)].map(Result::unwrap);
+    /// let (low, high) = ([block([0.1, 0.2]), block([0.0, 0.1])], [block([0.9, 0.6]), block([0.8, 0.3])]);
+    /// let groups = [Group { label: 2, blocks: &low }, Group { label: 9, blocks: &high }];
+    /// let loss: Loss<f64> = Preset::Paper.loss();
+    /// let batch = loss.evaluate_batch::<_, 8, 10, 2>(&groups, &prior, &Weights::default())?;
+    /// let one = |g: &Group<f64, 2>, class: usize| {
+    ///     let blocks = [g.blocks[0][class], g.blocks[1][class]];
+    ///     loss.evaluate(&blocks, prior.target(g.label, class).unwrap()).unwrap().value()
+    /// };
+    /// let sum: f64 = groups.iter().map(|g| one(g, 0) + one(g, 1)).sum();
+    /// assert!((batch.value() - sum / 2.0).abs() < 1e-12);
+    /// # Ok::<(), lsr_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Loss::evaluate`]; [`Error::LengthMismatch`] when the prior has other classes or the label weights another length;
     /// [`Error::UnknownLabel`]; [`Error::TooMany`] beyond `G` groups; [`Error::TooFewBlocks`] without groups.
@@ -338,6 +362,15 @@ impl<R: Real> GroupLoss<R> {
 }
 
 /// dL/dp of every pixel of a block: a straight line in the pixel's own probability p.
+///
+/// ```
+/// use lsr_core::PixelGradient;
+/// let line = PixelGradient { at_zero: 0.5_f32, slope: -1.0 };
+/// let mut gradient = [9.0; 3];
+/// line.fill(&[0.0, 0.25, 1.0], Some(&[true, true, false]), &mut gradient)?;
+/// assert_eq!(gradient, [0.5, 0.25, 0.0]); // a pixel that is not valid has none
+/// # Ok::<(), lsr_core::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PixelGradient<R> {

@@ -117,6 +117,14 @@ impl<R: Real> Default for BlockAccumulator<R> {
 }
 
 /// Integer sums of a block's u8 probabilities `p = q / 255`: exact, mergeable, without floating point.
+///
+/// ```
+/// use lsr_core::U8Sums;
+/// let (mut first, mut second) = (U8Sums::default(), U8Sums::default());
+/// first.push_row(&[1, 2]);
+/// second.push(10);
+/// assert_eq!(first.merge(second), U8Sums { pixels: 3, sum: 13, sum_of_squares: 105 });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -2,7 +2,10 @@
 //!
 //! | test | holds |
 //! |---|---|
-//! | `golden` | core against values of 60-digit arithmetic by an independent program |
+//! | `flow` | the whole journey, from tissue and block labels to masks at the microscope: read this first |
+//! | `golden` | core and the tensor route against values of 60-digit arithmetic by an independent program |
+//! | `gradients` | autodiff on tensors against the core's closed-form gradients |
+//! | `export` | the exported ONNX file in the edge runtime against the network in burn |
 //!
 //! Environment: `LSR_VECTORS` (a file of golden values, [`golden`]), `LSR_DATA` (the folder of data sets, [`data`]), `LSR_REQUIRE` (a comma
 //! list of what must be there; without it, a test that lacks something says so and passes).
