@@ -36,16 +36,16 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-mod error;
-mod gaussian;
-mod label;
-mod loss;
-mod moments;
-mod monitor;
-mod preset;
-mod prior;
-mod scalar;
-mod score;
+pub mod error;
+pub mod gaussian;
+pub mod label;
+pub mod loss;
+pub mod moments;
+pub mod monitor;
+pub mod preset;
+pub mod prior;
+pub mod scalar;
+pub mod score;
 
 pub use error::{Error, FOUND_CAPACITY};
 pub use gaussian::{Distance, DistanceGradient, Predicted, Stabilisers, Target, distance, distance_gradient};

@@ -25,7 +25,7 @@ pub enum Preset {
     /// The paper, with the variance of a mean.
     #[default]
     Paper,
-    /// The paper to the letter, Eq. 3 included. Known to be degenerate: see the errata of [`moments`](crate::BlockMoments).
+    /// The paper to the letter, Eq. 3 included. Known to be degenerate: see the errata of [`moments`](crate::moments).
     PaperLiteral,
     /// The paper's published program.
     PaperCode,

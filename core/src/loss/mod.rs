@@ -20,79 +20,17 @@
 //! | Eq. 11, last line: (mu_k^2 - mu^2) inside the mean | equal to mean_k (mu_k - mu)^2, but cancels in f32 | Welford's form |
 //! | 3.4: "the network with the intra-instance loss outperforms the network with the intra-instance loss" | Table 2 shows intra+inter ahead of intra, and has no inter-only row | all three schemes are here |
 
+mod batch;
+mod scheme;
+
+pub use batch::{BatchLoss, Group, Weights};
+pub use scheme::Scheme;
+
 use crate::gaussian::check_range;
 use crate::{
-    BlockMoments, CountPrior, Distance, DistanceGradient, Error, GroupMoments, Predicted, Real, Scalar, Stabilisers, Target, VarianceModel,
+    BlockMoments, Distance, DistanceGradient, Error, GroupMoments, Predicted, Real, Scalar, Stabilisers, Target, VarianceModel,
     distance_gradient,
 };
-use heapless::Vec;
-
-/// Which Gaussians are compared with the prior (see the module's text).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
-pub enum Scheme {
-    /// Each block by itself (Malkin et al.).
-    Intra,
-    /// The spread of the counts between blocks.
-    Inter,
-    /// Both, by the law of total variance.
-    #[default]
-    IntraInter,
-}
-
-impl Scheme {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Intra, Self::Inter, Self::IntraInter];
-
-    /// Its name in files and flags.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Intra => "intra",
-            Self::Inter => "inter",
-            Self::IntraInter => "intra_inter",
-        }
-    }
-
-    /// Smallest group that has the statistic: a single block has no spread between blocks.
-    pub const fn least_blocks(self) -> usize {
-        match self {
-            Self::Inter => 2,
-            Self::Intra | Self::IntraInter => 1,
-        }
-    }
-
-    /// The variance of the predicted count from its parts, Eq. 11: for `Intra`, `between` is not used; for `Inter`, `within` is not.
-    ///
-    /// ```
-    /// use lsr_core::Scheme;
-    /// assert_eq!(Scheme::IntraInter.variance(0.25, 0.5), 0.75);
-    /// assert_eq!(Scheme::Inter.variance(0.25, 0.5), 0.25);
-    /// ```
-    pub fn variance<S: Scalar>(self, between: S, within: S) -> S {
-        match self {
-            Self::Intra => within,
-            Self::Inter => between,
-            Self::IntraInter => within + between,
-        }
-    }
-}
-
-impl core::str::FromStr for Scheme {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::ALL
-            .into_iter()
-            .find(|scheme| scheme.name() == text)
-            .ok_or_else(|| Error::unknown_name("scheme", "intra, inter, intra_inter", text))
-    }
-}
-
-impl core::fmt::Display for Scheme {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// A checked loss: scheme, distance, variance conventions and stabilisers. `L` is the plain number type (f32 or f64).
 ///
@@ -241,61 +179,6 @@ impl<L: Real> Loss<L> {
         }
         Ok(())
     }
-
-    /// The loss of a batch of groups over `C` classes:
-    /// `(1/groups) sum_groups w_z sum_classes w_l D(group, class)`, for at most `G` groups.
-    ///
-    /// ```
-    /// use lsr_core::{BlockMoments, CountPrior, Group, Loss, Preset, Weights};
-    /// let prior = CountPrior::<f64, 10, 2>::table_1();
-    /// // Blocks whose pixels are (not cancer, cancer) with these probabilities of cancer:
-    /// let block = |p: [f64; 2]| [BlockMoments::from_probabilities(&p.map(|p| 1.0 - p)), BlockMoments::from_probabilities(&p)].map(Result::unwrap);
-    /// let (low, high) = ([block([0.1, 0.2]), block([0.0, 0.1])], [block([0.9, 0.6]), block([0.8, 0.3])]);
-    /// let groups = [Group { label: 2, blocks: &low }, Group { label: 9, blocks: &high }];
-    /// let loss: Loss<f64> = Preset::Paper.loss();
-    /// let batch = loss.evaluate_batch::<_, 8, 10, 2>(&groups, &prior, &Weights::default())?;
-    /// let one = |g: &Group<f64, 2>, class: usize| {
-    ///     let blocks = [g.blocks[0][class], g.blocks[1][class]];
-    ///     loss.evaluate(&blocks, prior.target(g.label, class).unwrap()).unwrap().value()
-    /// };
-    /// let sum: f64 = groups.iter().map(|g| one(g, 0) + one(g, 1)).sum();
-    /// assert!((batch.value() - sum / 2.0).abs() < 1e-12);
-    /// # Ok::<(), lsr_core::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Loss::evaluate`]; [`Error::LengthMismatch`] when the prior has other classes or the label weights another length;
-    /// [`Error::UnknownLabel`]; [`Error::TooMany`] beyond `G` groups; [`Error::TooFewBlocks`] without groups.
-    pub fn evaluate_batch<R: Real<Literal = L>, const G: usize, const Z: usize, const C: usize>(
-        &self,
-        groups: &[Group<'_, R, C>],
-        prior: &CountPrior<R, Z, C>,
-        weights: &Weights<'_, R, C>,
-    ) -> Result<BatchLoss<R, G, C>, Error> {
-        if prior.classes() != C {
-            return Err(Error::LengthMismatch { name: "classes of the count prior", expected: C, found: prior.classes() });
-        }
-        weights.check(prior.labels())?;
-        if groups.is_empty() {
-            return Err(Error::TooFewBlocks { scheme: self.scheme.name(), required: self.scheme.least_blocks(), found: 0 });
-        }
-        let share = R::from_ratio(1, groups.len() as u64);
-        let mut batch = BatchLoss { value: R::from_f64(0.0), terms: Vec::new() };
-        for group in groups {
-            let mut classes = Vec::new();
-            for class in 0..C {
-                let target = prior.target(group.label, class)?;
-                let loss = self.evaluate_each(group.blocks.iter().map(|block| &block[class]), target)?;
-                let weight = share * weights.of(group.label, class);
-                batch.value = batch.value + weight * loss.value;
-                // C classes for room for C: this push cannot fail.
-                let _ = classes.push((weight, loss));
-            }
-            batch.terms.push(classes).map_err(|_| Error::TooMany { name: "groups", capacity: G, found: groups.len() })?;
-        }
-        finite("loss", batch.value)?;
-        Ok(batch)
-    }
 }
 
 fn check_target<R: Real>(target: Target<R>) -> Result<(), Error> {
@@ -426,88 +309,5 @@ impl<R: Real> PixelGradient<R> {
             *slot = self.at(p);
         }
         Ok(())
-    }
-}
-
-/// A group of blocks that share the low-resolution class `label`; for each block, the moments of each of `C` classes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Group<'a, R, const C: usize> {
-    /// Low-resolution class z.
-    pub label: usize,
-    /// The blocks.
-    pub blocks: &'a [[BlockMoments<R>; C]],
-}
-
-/// How much each high-resolution class and each low-resolution class counts. All 1 unless said otherwise.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Weights<'a, R, const C: usize> {
-    /// One weight per high-resolution class.
-    pub class: [R; C],
-    /// One weight per low-resolution class, or none for 1 each.
-    pub label: Option<&'a [R]>,
-}
-
-impl<R: Real, const C: usize> Default for Weights<'_, R, C> {
-    fn default() -> Self {
-        Self { class: [R::from_f64(1.0); C], label: None }
-    }
-}
-
-impl<R: Real, const C: usize> Weights<'_, R, C> {
-    fn check(&self, labels: usize) -> Result<(), Error> {
-        if let Some(weights) = self.label
-            && weights.len() != labels
-        {
-            return Err(Error::LengthMismatch { name: "label weights", expected: labels, found: weights.len() });
-        }
-        let label = self.label.unwrap_or(&[]);
-        for (name, weights) in [("class weight", &self.class[..]), ("label weight", label)] {
-            for &weight in weights {
-                check_range(name, weight, 0.0, 1e6)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn of(&self, label: usize, class: usize) -> R {
-        let by_label = self.label.and_then(|weights| weights.get(label)).copied();
-        self.class[class] * by_label.unwrap_or(R::from_f64(1.0))
-    }
-}
-
-/// The loss of a batch of at most `G` groups over `C` classes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BatchLoss<R: Scalar, const G: usize, const C: usize> {
-    value: R,
-    terms: Vec<Vec<(R, GroupLoss<R>), C>, G>,
-}
-
-#[cfg(feature = "defmt")]
-impl<R: Real + defmt::Format, const G: usize, const C: usize> defmt::Format for BatchLoss<R, G, C> {
-    fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::write!(f, "BatchLoss {{ value: {}, groups: {} }}", self.value, self.terms.len());
-    }
-}
-
-impl<R: Real, const G: usize, const C: usize> BatchLoss<R, G, C> {
-    /// The value of the loss.
-    pub fn value(&self) -> R {
-        self.value
-    }
-
-    /// The derivative of the batch's loss by the probabilities of class `class` in a block of group `group`.
-    ///
-    /// # Errors
-    /// [`Error::LengthMismatch`] for a group that was not in the batch, [`Error::UnknownClass`], [`Error::NotFinite`].
-    pub fn pixel_gradient(&self, group: usize, class: usize, block: &BlockMoments<R>) -> Result<PixelGradient<R>, Error> {
-        let classes = self.terms.get(group).ok_or(Error::LengthMismatch {
-            name: "groups of the batch",
-            expected: self.terms.len(),
-            found: group.saturating_add(1),
-        })?;
-        let (weight, loss) = classes.get(class).ok_or(Error::UnknownClass { class, classes: C })?;
-        loss.pixel_gradient(block)?.weighted(*weight).checked()
     }
 }
