@@ -20,6 +20,14 @@ fn missing_files_are_named() {
 }
 
 #[test]
+fn training_never_needs_a_mask() {
+    let shop = Workshop::with_data();
+    std::fs::remove_dir_all(shop.path("data/masks")).unwrap();
+    shop.succeeds(&shop.fit("run", &["--steps", "2"]));
+    shop.refuses(&["evaluate", "--run", "run", "--data", "data"], &["masks/0000.png", "No such file"]);
+}
+
+#[test]
 fn damaged_images_are_named() {
     let shop = Workshop::with_data();
     let whole = shop.read("data/images/0001.png");
