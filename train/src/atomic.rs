@@ -4,6 +4,9 @@ use crate::error::{Error, Result};
 use std::io::Write;
 use std::path::Path;
 
+const PREFIX: &str = ".lsr-";
+const SUFFIX: &str = ".tmp";
+
 /// Writes `bytes` to `path`, replacing what was there only once all of them are on disk.
 ///
 /// # Errors
@@ -41,6 +44,22 @@ pub(crate) fn write_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) 
     sync_folder(folder)
 }
 
+/// Removes the temporary files and folders that a killed process left in a folder which nobody else writes to.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn remove_unfinished(folder: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(folder).map_err(Error::io("reading", folder))? {
+        let path = entry.map_err(Error::io("reading", folder))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            removed.map_err(Error::io("removing", &path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a folder and its parents.
 ///
 /// # Errors
@@ -66,7 +85,7 @@ fn temporary_folder() -> tempfile::Builder<'static, 'static> {
 
 fn named() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".lsr-").suffix(".tmp");
+    builder.prefix(PREFIX).suffix(SUFFIX);
     builder
 }
 

@@ -87,6 +87,10 @@ impl RunFolder {
         if lock.try_lock().is_err() {
             return Err(Error::file(root, "another process is training this run"));
         }
+        // What a killed process did not finish; the lock says that nobody is writing now.
+        for folder in [root.to_owned(), root.join("checkpoints")] {
+            atomic::remove_unfinished(&folder)?;
+        }
         Ok(Self { root: root.to_owned(), _lock: Some(lock) })
     }
 
@@ -144,6 +148,14 @@ impl RunFolder {
             std::fs::remove_dir_all(&old).map_err(Error::io("removing", &old))?;
         }
         Ok(())
+    }
+
+    /// Whether any checkpoint was ever finished.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn has_checkpoint(&self) -> Result<bool> {
+        Ok(!self.checkpoints()?.is_empty())
     }
 
     /// Reads the newest checkpoint that is whole into a network of the same shape, on that network's device; a damaged one is reported through `warn` and the one before it is taken.

@@ -305,6 +305,11 @@ impl RunConfig {
                 return Err(Error::setting(name, format!("{min} to {max}"), value));
             }
         }
+        // Beyond this a single layer's weights take more than half a gigabyte.
+        let bottom = self.width << self.depth;
+        if bottom > 4096 {
+            return Err(Error::setting("width and depth", "at most 4096 channels at the bottom (width 2^depth)", bottom));
+        }
         let real = [
             ("learning_rate", self.learning_rate, 0.0, 10.0),
             ("um_per_px", self.um_per_px, 0.01, 100.0),

@@ -60,7 +60,8 @@ pub fn train(run: &Run, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
     let mut optimizer = RmsProp::new(config.clip_norm);
     let mut tracker = LabelTracker::default();
     let mut step = 0;
-    if run.resume {
+    // A run that was killed before its first checkpoint has nothing to restore and starts afresh.
+    if run.resume && run.folder.has_checkpoint()? {
         let restored = run.folder.restore(&model, |text| observer.warn(&text))?;
         (step, model, tracker) = (restored.step, restored.model, restored.tracker);
         let bytes = Bytes::from_bytes_vec(restored.optimizer);

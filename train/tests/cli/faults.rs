@@ -96,6 +96,7 @@ fn settings_that_cannot_be_are_refused_by_name() {
     for (flags, parts) in [
         (["--group", "0"], ["group", "1 to 10000"]),
         (["--width", "0"], ["width", "1 to 512"]),
+        (["--width", "512"], ["width and depth", "4096"]),
         (["--learning-rate", "NaN"], ["learning_rate", "NaN"]),
         (["--threshold", "1"], ["threshold", "0.001 to 0.999"]),
         (["--variance-floor", "inf"], ["variance_floor", "[0, 1]"]),

@@ -75,7 +75,22 @@ fn after_a_kill_a_run_ends_with_the_bytes_of_an_unbroken_one() {
     std::thread::sleep(Duration::from_millis(30));
     child.kill().unwrap();
     child.wait().unwrap();
+    // What a kill in the middle of a checkpoint leaves behind.
+    std::fs::create_dir(shop.path("broken/checkpoints/.lsr-a1b2c3.tmp")).unwrap();
+    shop.write("broken/checkpoints/.lsr-a1b2c3.tmp/model.bpk", b"half");
+    shop.write("broken/.lsr-d4e5f6.tmp", b"half");
     shop.succeeds(&["fit", "--resume", "--output", "broken"]);
+    assert_same_run(&shop, "whole", "broken");
+    assert_eq!(shop.leftovers(), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn a_run_killed_before_its_first_checkpoint_starts_afresh() {
+    let shop = Workshop::with_data();
+    shop.succeeds(&fit(&shop, "whole"));
+    shop.succeeds(&shop.fit("broken", &["--steps", "0", "--checkpoint-every", "7", "--seed", "11"]));
+    std::fs::remove_dir_all(shop.path("broken/checkpoints/step-00000000")).unwrap();
+    shop.succeeds(&["fit", "--resume", "--output", "broken", "--steps", STEPS]);
     assert_same_run(&shop, "whole", "broken");
 }
 
