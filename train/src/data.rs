@@ -8,10 +8,11 @@
 //! ```
 
 use crate::error::{Error, Result};
-use image::{GrayImage, ImageReader, RgbImage};
+use image::{GrayImage, ImageFormat, ImageReader, RgbImage};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 /// What `dataset.toml` says about a folder of data.
@@ -184,13 +185,19 @@ fn read_card(folder: &Path) -> Result<DataCard> {
 }
 
 fn decode(path: &Path) -> Result<image::DynamicImage> {
-    let mut reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(Error::io("reading", path))?;
+    let bytes = std::fs::read(path).map_err(Error::io("reading", path))?;
+    let undecodable = |reason: String| Error::file(path, format!("cannot be decoded: {reason}"));
+    let mut reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(Error::io("reading", path))?;
+    // The decoder fills what a truncated JPEG lacks with grey and reports nothing; scans never hold the end marker's bytes.
+    if reader.format() == Some(ImageFormat::Jpeg) && !bytes.windows(2).any(|pair| pair == [0xFF, 0xD9]) {
+        return Err(undecodable("the JPEG data end too early".to_owned()));
+    }
     let mut limits = image::Limits::default();
     limits.max_image_width = Some(MAX_SIDE_PX);
     limits.max_image_height = Some(MAX_SIDE_PX);
     limits.max_alloc = Some(4 << 30);
     reader.limits(limits);
-    reader.decode().map_err(|error| Error::file(path, format!("cannot be decoded: {error}")))
+    reader.decode().map_err(|error| undecodable(error.to_string()))
 }
 
 /// Lower-case hexadecimal.

@@ -35,6 +35,14 @@ fn damaged_images_are_named() {
     shop.refuses(&shop.fit("run", &["--steps", "1"]), &["images/0001.png", "cannot be decoded"]);
     shop.write("data/images/0001.png", b"");
     shop.refuses(&shop.fit("run", &["--steps", "1"]), &["images/0001.png", "cannot be decoded"]);
+    // A JPEG's decoder would fill the missing part with grey; its content counts, not its extension.
+    let mut jpeg = std::io::Cursor::new(Vec::new());
+    image::load_from_memory(&whole).unwrap().write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();
+    let jpeg = jpeg.into_inner();
+    shop.write("data/images/0001.png", &jpeg);
+    shop.succeeds(&shop.fit("from-jpeg", &["--steps", "1"]));
+    shop.write("data/images/0001.png", &jpeg[..jpeg.len() / 2]);
+    shop.refuses(&shop.fit("run", &["--steps", "1"]), &["images/0001.png", "end too early"]);
     shop.write("data/images/0001.png", &whole);
     let mask = shop.read("data/masks/0000.png");
     shop.succeeds(&["synth", "--output", "small", "--images", "1", "--size", "64"]);
