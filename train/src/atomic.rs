@@ -14,7 +14,7 @@ const SUFFIX: &str = ".tmp";
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = || Error::io("writing", path);
     let folder = folder_of(path);
-    let mut file = temporary().tempfile_in(folder).map_err(failed())?;
+    let mut file = temporary(0o666).tempfile_in(folder).map_err(failed())?;
     file.write_all(bytes).map_err(failed())?;
     file.as_file().sync_all().map_err(failed())?;
     file.persist(path).map_err(|error| Error::io("writing", path)(error.error))?;
@@ -28,7 +28,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 pub(crate) fn write_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let failed = || Error::io("writing", path);
     let folder = folder_of(path);
-    let temporary = temporary_folder().tempdir_in(folder).map_err(failed())?;
+    let temporary = temporary(0o777).tempdir_in(folder).map_err(failed())?;
     fill(temporary.path())?;
     for entry in std::fs::read_dir(temporary.path()).map_err(failed())? {
         let entry = entry.map_err(failed())?;
@@ -68,24 +68,14 @@ pub(crate) fn make_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(Error::io("making folder", path))
 }
 
-/// Temporary files are private by default; outputs get the permissions of any other new file or folder (as the umask has it).
-fn temporary() -> tempfile::Builder<'static, 'static> {
-    let mut builder = named();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
-}
-
-fn temporary_folder() -> tempfile::Builder<'static, 'static> {
-    let mut builder = named();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    builder
-}
-
-fn named() -> tempfile::Builder<'static, 'static> {
+/// Temporary files are private by default; outputs get the permissions of any other new file or folder (`mode` less the umask).
+fn temporary(mode: u32) -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
     builder
 }
 

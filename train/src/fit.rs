@@ -73,7 +73,6 @@ pub fn train(run: &Run, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
     observer.start(config, step);
 
     let mut last_loss = metrics.last_loss;
-    let mut collapsed = None;
     while step < config.steps {
         let groups = sampler.groups(step);
         let batch = forward(run, &model, &groups, &loss, &device);
@@ -92,9 +91,8 @@ pub fn train(run: &Run, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
             run.folder.save(step, &model, &optimizer, &tracker)?;
             let statistics = tracker.statistics(&run.prior, CANCER);
             observer.labels(step, &statistics);
-            collapsed = collapse(&statistics);
-            if let Some(why) = &collapsed {
-                observer.warn(why);
+            if let Some(why) = collapse(&statistics) {
+                observer.warn(&why);
             }
         }
         if stopped && step < config.steps {
@@ -102,7 +100,7 @@ pub fn train(run: &Run, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
         }
     }
     let labels = tracker.statistics(&run.prior, CANCER);
-    let collapsed = collapsed.or_else(|| collapse(&labels));
+    let collapsed = collapse(&labels);
     let summary = Summary { steps: step, loss: last_loss, labels, collapsed, version: config.version.clone() };
     let json = serde_json::to_vec_pretty(&summary).map_err(|error| Error::file(&run.folder.path("summary.json"), error.to_string()))?;
     atomic::write(&run.folder.path("summary.json"), &json)?;
