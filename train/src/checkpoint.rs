@@ -12,7 +12,7 @@ use crate::collapse::LabelTracker;
 use crate::config::RunConfig;
 use crate::data::hex;
 use crate::error::{Error, Result};
-use crate::model::UNet;
+use crate::network::UNet;
 use crate::optimizer::RmsProp;
 use burn::module::Module;
 use burn::store::{ModuleRecord, RecordError};

@@ -2,7 +2,7 @@
 
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
-use crate::model::UNetConfig;
+use crate::network::UNetConfig;
 use lsr_core::{Distance, Loss, Preset, Scheme, Stabilisers, VarianceModel};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

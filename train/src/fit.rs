@@ -7,7 +7,7 @@ use crate::data::Block;
 use crate::error::{Error, Result};
 use crate::loss::{BatchLoss, BatchTarget, batch_loss};
 use crate::metrics::{Metrics, StepReport};
-use crate::model::{UNet, input_from_rgb8, probabilities};
+use crate::network::{UNet, input_from_rgb8, probabilities};
 use crate::optimizer::RmsProp;
 use crate::prior::CANCER;
 use crate::run::Run;

@@ -2,7 +2,7 @@
 
 use crate::config::RunConfig;
 use crate::error::Result;
-use crate::model::{UNet, input_from_rgb8, probabilities};
+use crate::network::{UNet, input_from_rgb8, probabilities};
 use crate::prior::CANCER;
 use burn::tensor::Device;
 use image::RgbImage;
@@ -67,7 +67,7 @@ fn windows(length: usize, margin: usize) -> Vec<(Span, Span)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::UNetConfig;
+    use crate::network::UNetConfig;
     use burn::module::Module;
 
     #[test]

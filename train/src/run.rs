@@ -2,7 +2,8 @@
 
 use crate::checkpoint::RunFolder;
 use crate::config::{FitOptions, RunConfig};
-use crate::data::{Block, Dataset, check_inside, hex, read_blocks, write_csv};
+use crate::csv_file::write_csv;
+use crate::data::{Block, Dataset, check_inside, hex, read_blocks};
 use crate::error::{Error, Result};
 use crate::prior::Prior;
 use image::RgbImage;

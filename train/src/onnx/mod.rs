@@ -8,7 +8,7 @@ mod proto;
 use crate::checkpoint::RunFolder;
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
-use crate::model::{PIXEL_MEAN, PIXEL_STD, Stage, UNet};
+use crate::network::{PIXEL_MEAN, PIXEL_STD, Stage, UNet};
 use burn::module::{Module, Param};
 use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;

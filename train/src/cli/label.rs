@@ -1,0 +1,32 @@
+//! Flags of `lsr-train label`.
+
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct LabelArgs {
+    /// Folder with images/ and masks/
+    #[arg(long, value_name = "DIR", required = true)]
+    pub(crate) data: Vec<PathBuf>,
+    /// Only images whose name matches one of these patterns, such as '1067*' or '1069[0-3]'
+    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    pub(crate) images: Vec<String>,
+    /// Side of a block in pixels
+    #[arg(long, value_name = "PX", default_value_t = 240)]
+    pub(crate) block: u32,
+    /// Distance between blocks in pixels [default: the block's side]
+    #[arg(long, value_name = "PX")]
+    pub(crate) stride: Option<u32>,
+    /// Simulate the labels from the masks
+    #[arg(long, required = true)]
+    pub(crate) from_masks: bool,
+    /// Standard deviation of the noise that a classifier would add to the probability
+    #[arg(long, value_name = "SD", default_value_t = 0.0)]
+    pub(crate) noise: f64,
+    /// Seed of the noise
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// File to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
