@@ -12,6 +12,9 @@
 
 pub mod data;
 pub mod golden;
+mod observer;
+
+pub use observer::Silent;
 
 use std::path::PathBuf;
 

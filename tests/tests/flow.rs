@@ -5,8 +5,9 @@
 use image::GrayImage;
 use lsr_core::Distance;
 use lsr_edge::{CancerFraction, Interrupt, Model, Options, Outcome, Segmenter, find_inputs};
+use lsr_tests::Silent;
 use lsr_tests::data::shared_data;
-use lsr_train::{Dataset, Evaluation, FitOptions, LabelSettings, LabelStatistics, Observer, Prior, Run, RunConfig, RunFolder, StepReport};
+use lsr_train::{Dataset, Evaluation, FitOptions, LabelSettings, Prior, Run, RunFolder};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -20,17 +21,6 @@ struct Tissue {
     width: usize,
     depth: usize,
     steps: usize,
-}
-
-struct Silent;
-
-impl Observer for Silent {
-    fn start(&mut self, _: &RunConfig, _: usize) {}
-    fn step(&mut self, _: &StepReport) {}
-    fn labels(&mut self, _: usize, _: &[LabelStatistics]) {}
-    fn warn(&mut self, text: &str) {
-        println!("warning: {text}");
-    }
 }
 
 /// Block labels -> training -> network -> ONNX -> masks; gives back what `evaluate` says, and the share of pixels on which the edge agrees with it.

@@ -47,7 +47,7 @@ fn by_tensors(batch: &Batch, loss: &Loss<f64>, masked: bool) -> (f64, Vec<f32>) 
     let of = |value: fn(&(f32, f32, f32)) -> f32| {
         Tensor::<2>::from_data(tensor(batch.targets.iter().map(value).collect(), &[GROUPS, CLASSES]), &device)
     };
-    let target = BatchTarget { mean: of(|t| t.0), std: of(|t| t.1), weight: Some(of(|t| t.2)) };
+    let target = BatchTarget { mean: of(|t| t.0), std: of(|t| t.1), weight: Some(of(|t| t.2)), past: None };
     let result = batch_loss(probabilities.clone(), valid, target, loss);
     let value = f64::from(result.loss.clone().into_scalar::<f32>());
     let gradient = probabilities.grad(&result.loss.backward()).unwrap();

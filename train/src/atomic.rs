@@ -12,10 +12,18 @@ const SUFFIX: &str = ".tmp";
 /// # Errors
 /// [`Error::Io`]; the old file, if any, is then still there.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(path, |file| file.write_all(bytes).map_err(Error::io("writing", path)))
+}
+
+/// Writes what `fill` puts into a file too large for memory, which takes the name `path` only when it is complete.
+///
+/// # Errors
+/// [`Error::Io`] and whatever `fill` fails with; the old file, if any, is then still there.
+pub(crate) fn write_with(path: &Path, fill: impl FnOnce(&mut std::fs::File) -> Result<()>) -> Result<()> {
     let failed = || Error::io("writing", path);
     let folder = folder_of(path);
     let mut file = temporary(0o666).tempfile_in(folder).map_err(failed())?;
-    file.write_all(bytes).map_err(failed())?;
+    fill(file.as_file_mut())?;
     file.as_file().sync_all().map_err(failed())?;
     file.persist(path).map_err(|error| Error::io("writing", path)(error.error))?;
     sync_folder(folder)

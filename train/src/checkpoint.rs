@@ -1,148 +1,95 @@
-//! The folder of a run, and checkpoints from which training continues to the same bits.
-//!
-//! ```text
-//! RUN/config.toml        settings, version, data digest
-//! RUN/blocks.csv         the labels that it learns from     RUN/prior.csv    the counts that it matches
-//! RUN/checkpoints/step-N/{model.bpk, optimizer.bpk, state.json}    the newest two; a folder appears whole or not at all
-//! RUN/metrics.jsonl      one line a step                    RUN/summary.json how it ended
-//! ```
+//! Checkpoints from which training continues to the same bits, and the network that a run ends with.
 
 use crate::atomic;
 use crate::collapse::LabelTracker;
 use crate::config::RunConfig;
 use crate::data::hex;
+use crate::ema::Ema;
 use crate::error::{Error, Result};
-use crate::network::UNet;
+use crate::network::Network;
 use crate::optimizer::RmsProp;
+use crate::queue::MomentQueue;
+use crate::run_folder::RunFolder;
 use burn::module::Module;
 use burn::store::{ModuleRecord, RecordError};
-use burn::tensor::Bytes;
+use burn::tensor::{Bytes, Device};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fs::File;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Checkpoints that are kept.
 const KEPT: usize = 2;
 
-/// What a checkpoint holds beside weights.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+const MODEL: &str = "model.bpk";
+const OPTIMIZER: &str = "optimizer.bpk";
+const AVERAGE: &str = "ema.bpk";
+
+/// What training remembers beside weights.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// Steps done.
+    pub(crate) step: usize,
+    /// Predicted counts of the latest groups.
+    pub(crate) tracker: LabelTracker,
+    /// Moments of the latest blocks.
+    pub(crate) queue: MomentQueue,
+    /// Best validation so far (smaller is better).
+    pub(crate) best: Option<f64>,
+    /// Validations since then.
+    pub(crate) stale: usize,
+}
+
+/// `state.json` of a checkpoint.
+#[derive(Debug, Serialize, Deserialize)]
 struct State {
-    step: usize,
-    tracker: LabelTracker,
-    model_sha256: String,
-    optimizer_sha256: String,
+    #[serde(flatten)]
+    progress: Progress,
+    /// Of every other file.
+    sha256: BTreeMap<String, String>,
     version: String,
 }
 
-/// A checkpoint that was read back.
+/// Everything that changes while training.
 #[derive(Debug)]
-pub struct Restored {
-    /// Steps done.
-    pub step: usize,
-    /// The network.
-    pub model: UNet,
-    /// Running averages of the optimiser, as bytes.
-    pub optimizer: Vec<u8>,
-    /// Predicted counts of the latest groups.
-    pub tracker: LabelTracker,
+pub(crate) struct TrainingState {
+    pub(crate) model: Network,
+    pub(crate) optimizer: RmsProp,
+    pub(crate) ema: Option<Ema>,
+    pub(crate) progress: Progress,
 }
 
-/// The folder of a run.
-#[derive(Debug)]
-pub struct RunFolder {
-    root: PathBuf,
-    /// Held while training, so that two processes never write one run.
-    _lock: Option<File>,
-}
-
-impl RunFolder {
-    /// A run that exists, for reading.
-    ///
-    /// # Errors
-    /// No `config.toml` there.
-    pub fn open(root: &Path) -> Result<Self> {
-        let config = root.join("config.toml");
-        if !config.is_file() {
-            return Err(Error::file(root, "no run here (expected a folder that `lsr-train fit` wrote, with config.toml)"));
-        }
-        Ok(Self { root: root.to_owned(), _lock: None })
+impl TrainingState {
+    /// Before the first step. `device` must have autodiff.
+    pub(crate) fn new(config: &RunConfig, device: &Device) -> Self {
+        let model = config.network.init(config.seed, device);
+        let ema = config.ema.map(|decay| Ema::new(decay, &model));
+        let progress = Progress { queue: MomentQueue::new(config.queue), ..Progress::default() };
+        Self { model, optimizer: RmsProp::new(config.clip_norm), ema, progress }
     }
 
-    /// A run that this process trains; refused while another does.
-    ///
-    /// # Errors
-    /// A run that exists although `resume` is false or the reverse; another process training it; an unwritable folder.
-    pub fn for_training(root: &Path, resume: bool) -> Result<Self> {
-        let exists = root.join("config.toml").is_file();
-        if exists && !resume {
-            return Err(Error::file(root, "already holds a run: continue it with --resume, or choose another --output"));
-        }
-        if !exists && resume {
-            return Err(Error::file(root, "no run to resume here (config.toml is missing)"));
-        }
-        atomic::make_folder(&root.join("checkpoints"))?;
-        let path = root.join("lock");
-        let lock = File::create(&path).map_err(Error::io("writing", &path))?;
-        if lock.try_lock().is_err() {
-            return Err(Error::file(root, "another process is training this run"));
-        }
-        // What a killed process did not finish; the lock says that nobody is writing now.
-        for folder in [root.to_owned(), root.join("checkpoints")] {
-            atomic::remove_unfinished(&folder)?;
-        }
-        Ok(Self { root: root.to_owned(), _lock: Some(lock) })
-    }
-
-    /// The path of one of its files.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.root.join(name)
-    }
-
-    /// Reads `config.toml`.
-    ///
-    /// # Errors
-    /// A file that cannot be read or understood.
-    pub fn config(&self) -> Result<RunConfig> {
-        let path = self.path("config.toml");
-        let text = std::fs::read_to_string(&path).map_err(Error::io("reading", &path))?;
-        toml::from_str(&text).map_err(|error| Error::file(&path, error.message()))
-    }
-
-    /// Writes `config.toml`, which makes the folder a run.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn write_config(&self, config: &RunConfig) -> Result<()> {
-        let path = self.path("config.toml");
-        let text = toml::to_string(config).map_err(|error| Error::file(&path, error.to_string()))?;
-        atomic::write(&path, text.as_bytes())
+    /// The network that masks are drawn with.
+    pub(crate) fn network(&self) -> Network {
+        // `valid` brings BatchNorm's running statistics up to date first.
+        self.ema.as_ref().map_or_else(|| self.model.valid(), |ema| ema.network(&self.model))
     }
 
     /// Writes a checkpoint and removes all but the newest ones.
     ///
     /// # Errors
     /// [`Error::Io`], a full disk for one; the previous checkpoint is then still there.
-    pub fn save(&self, step: usize, model: &UNet, optimizer: &RmsProp, tracker: &LabelTracker) -> Result<()> {
-        let path = self.path("checkpoints").join(format!("step-{step:08}"));
+    pub(crate) fn save(&self, run: &RunFolder) -> Result<()> {
+        let path = run.path("checkpoints").join(format!("step-{:08}", self.progress.step));
         let refused = |error: RecordError| Error::file(&path, error.to_string());
-        // `valid` brings BatchNorm's running statistics up to date first.
-        let weights = model.valid().into_record().into_bytes().map_err(refused)?;
-        let averages = optimizer.to_bytes(model).map_err(refused)?;
-        let state = State {
-            step,
-            tracker: tracker.clone(),
-            model_sha256: hex(&Sha256::digest(&*weights)),
-            optimizer_sha256: hex(&Sha256::digest(&*averages)),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        };
-        let json = serde_json::to_vec_pretty(&state).map_err(|error| Error::file(&path, error.to_string()))?;
-        atomic::write_folder(&path, |folder| {
-            atomic::write(&folder.join("model.bpk"), &weights)?;
-            atomic::write(&folder.join("optimizer.bpk"), &averages)?;
-            atomic::write(&folder.join("state.json"), &json)
-        })?;
-        let mut all = self.checkpoints()?;
+        let mut files = vec![
+            (MODEL, self.model.valid().into_record().into_bytes().map_err(refused)?),
+            (OPTIMIZER, self.optimizer.to_bytes(&self.model).map_err(refused)?),
+        ];
+        if let Some(ema) = &self.ema {
+            files.push((AVERAGE, ema.to_bytes(&self.model).map_err(refused)?));
+        }
+        write_checkpoint(&path, &files, &self.progress)?;
+        let mut all = checkpoints(run)?;
         all.truncate(all.len().saturating_sub(KEPT));
         for (_, old) in all {
             std::fs::remove_dir_all(&old).map_err(Error::io("removing", &old))?;
@@ -150,59 +97,138 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Whether any checkpoint was ever finished.
+    /// Writes the network as the best so far.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn has_checkpoint(&self) -> Result<bool> {
-        Ok(!self.checkpoints()?.is_empty())
+    pub(crate) fn save_best(&self, run: &RunFolder) -> Result<()> {
+        let path = run.path("best");
+        let weights = self.network().into_record().into_bytes().map_err(|error| Error::file(&path, error.to_string()))?;
+        // The best network is for use, not for going on: its state is the step alone.
+        write_checkpoint(&path, &[(MODEL, weights)], &Progress { step: self.progress.step, ..Progress::default() })
     }
 
-    /// Reads the newest checkpoint that is whole into a network of the same shape, on that network's device; a damaged one is reported through `warn` and the one before it is taken.
+    /// Reads the newest checkpoint that is whole; a damaged one is reported through `warn` and the one before it is taken. `None` where there
+    /// is none at all: a run that was killed before its first.
+    ///
+    /// # Errors
+    /// Checkpoints of which none can be read.
+    pub(crate) fn restore(config: &RunConfig, device: &Device, run: &RunFolder, mut warn: impl FnMut(&str)) -> Result<Option<Self>> {
+        let found = checkpoints(run)?;
+        if found.is_empty() {
+            return Ok(None);
+        }
+        for (_, path) in found.into_iter().rev() {
+            match Self::read(config, device, &path) {
+                Ok(state) => return Ok(Some(state)),
+                Err(error) => warn(&format!("{error}; trying the checkpoint before it")),
+            }
+        }
+        Err(Error::file(&run.path("checkpoints"), "no checkpoint that can be read"))
+    }
+
+    fn read(config: &RunConfig, device: &Device, path: &Path) -> Result<Self> {
+        let refused = |error: RecordError| Error::file(path, error.to_string());
+        let (progress, mut files) = read_checkpoint(path)?;
+        let mut take = |name: &str| files.remove(name).ok_or_else(|| Error::file(path, format!("{name} is missing")));
+        let fresh = config.network.init(config.seed, device);
+        let model = with_weights(&fresh, take(MODEL)?, path)?;
+        let mut optimizer = RmsProp::new(config.clip_norm);
+        optimizer.load(&model, Bytes::from_bytes_vec(take(OPTIMIZER)?)).map_err(refused)?;
+        let ema = match config.ema {
+            Some(decay) => Some(Ema::from_bytes(decay, &model, Bytes::from_bytes_vec(take(AVERAGE)?)).map_err(refused)?),
+            None => None,
+        };
+        Ok(Self { model, optimizer, ema, progress })
+    }
+}
+
+/// A network that a run has trained, without autodiff.
+#[derive(Debug)]
+pub struct TrainedNetwork {
+    /// Steps done.
+    pub step: usize,
+    /// The network; with averaged weights where the run averages them.
+    pub network: Network,
+}
+
+impl RunFolder {
+    /// The network that a run ended with, or has come to: that of the best validation where the run stops early, otherwise the newest whole
+    /// checkpoint's.
     ///
     /// # Errors
     /// No checkpoint that can be read.
-    pub fn restore(&self, model: &UNet, mut warn: impl FnMut(String)) -> Result<Restored> {
-        for (_, path) in self.checkpoints()?.into_iter().rev() {
-            match read_checkpoint(&path, model) {
-                Ok(restored) => return Ok(restored),
-                Err(error) => warn(format!("{error}; trying the checkpoint before it")),
+    pub fn network(&self, config: &RunConfig, device: &Device, mut warn: impl FnMut(&str)) -> Result<TrainedNetwork> {
+        let fresh = config.network.init(config.seed, device);
+        let best = self.path("best");
+        if config.patience.is_some() && best.exists() {
+            return read_network(&fresh, &best, MODEL);
+        }
+        let weights = if config.ema.is_some() { AVERAGE } else { MODEL };
+        for (_, path) in checkpoints(self)?.into_iter().rev() {
+            match read_network(&fresh, &path, weights) {
+                Ok(network) => return Ok(network),
+                Err(error) => warn(&format!("{error}; trying the checkpoint before it")),
             }
         }
         Err(Error::file(&self.path("checkpoints"), "no checkpoint that can be read"))
     }
-
-    /// Steps and folders, oldest first. Folders that were not finished have other names.
-    fn checkpoints(&self) -> Result<Vec<(usize, PathBuf)>> {
-        let folder = self.path("checkpoints");
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(&folder).map_err(Error::io("reading", &folder))? {
-            let path = entry.map_err(Error::io("reading", &folder))?.path();
-            let step = path.file_name().and_then(|name| name.to_str()?.strip_prefix("step-")?.parse().ok());
-            if let Some(step) = step {
-                found.push((step, path));
-            }
-        }
-        found.sort();
-        Ok(found)
-    }
 }
 
-fn read_checkpoint(path: &Path, model: &UNet) -> Result<Restored> {
+fn read_network(fresh: &Network, path: &Path, weights: &str) -> Result<TrainedNetwork> {
+    let (progress, mut files) = read_checkpoint(path)?;
+    let bytes = files.remove(weights).ok_or_else(|| Error::file(path, format!("{weights} is missing")))?;
+    Ok(TrainedNetwork { step: progress.step, network: with_weights(fresh, bytes, path)?.valid() })
+}
+
+fn with_weights(fresh: &Network, bytes: Vec<u8>, path: &Path) -> Result<Network> {
+    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|error| Error::file(path, error.to_string()))?;
+    fresh.clone().try_load_record(record).map_err(|error| Error::file(path, error.to_string()))
+}
+
+/// Steps and folders, oldest first. Folders that were not finished have other names.
+fn checkpoints(run: &RunFolder) -> Result<Vec<(usize, PathBuf)>> {
+    let folder = run.path("checkpoints");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(Error::io("reading", &folder))? {
+        let path = entry.map_err(Error::io("reading", &folder))?.path();
+        let step = path.file_name().and_then(|name| name.to_str()?.strip_prefix("step-")?.parse().ok());
+        if let Some(step) = step {
+            found.push((step, path));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn write_checkpoint(path: &Path, files: &[(&str, Bytes)], progress: &Progress) -> Result<()> {
+    let sha256 = files.iter().map(|(name, bytes)| ((*name).to_owned(), hex(&Sha256::digest(&**bytes)))).collect();
+    let state = State { progress: progress.clone(), sha256, version: env!("CARGO_PKG_VERSION").to_owned() };
+    let json = serde_json::to_vec_pretty(&state).map_err(|error| Error::file(path, error.to_string()))?;
+    atomic::write_folder(path, |folder| {
+        for (name, bytes) in files {
+            atomic::write(&folder.join(name), bytes)?;
+        }
+        atomic::write(&folder.join("state.json"), &json)
+    })
+}
+
+/// A checkpoint's state and its other files, each as it was written.
+fn read_checkpoint(path: &Path) -> Result<(Progress, BTreeMap<String, Vec<u8>>)> {
     let read = |name: &str| {
         let file = path.join(name);
         std::fs::read(&file).map_err(Error::io("reading", &file))
     };
-    let json = read("state.json")?;
-    let state: State = serde_json::from_slice(&json).map_err(|error| Error::file(path, format!("state.json: {error}")))?;
-    let (weights, optimizer) = (read("model.bpk")?, read("optimizer.bpk")?);
-    for (name, bytes, expected) in [("model.bpk", &weights, &state.model_sha256), ("optimizer.bpk", &optimizer, &state.optimizer_sha256)] {
-        let found = hex(&Sha256::digest(bytes));
+    let state: State = serde_json::from_slice(&read("state.json")?).map_err(|error| Error::file(path, format!("state.json: {error}")))?;
+    let mut files = BTreeMap::new();
+    for name in [MODEL, OPTIMIZER, AVERAGE] {
+        let Some(expected) = state.sha256.get(name) else { continue };
+        let bytes = read(name)?;
+        let found = hex(&Sha256::digest(&bytes));
         if found != *expected {
             return Err(Error::file(path, format!("{name} is damaged: expected SHA-256 {expected}, found {found}")));
         }
+        files.insert(name.to_owned(), bytes);
     }
-    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(weights)).map_err(|error| Error::file(path, error.to_string()))?;
-    let model = model.clone().try_load_record(record).map_err(|error| Error::file(path, error.to_string()))?;
-    Ok(Restored { step: state.step, model, optimizer, tracker: state.tracker })
+    Ok((state.progress, files))
 }

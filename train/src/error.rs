@@ -50,6 +50,28 @@ pub enum Error {
         /// The run's folder.
         run: PathBuf,
     },
+    /// A block of which every pixel is masked out: it has no counts.
+    #[error("block {block}: no valid pixel (its validity mask is black everywhere)")]
+    NoValidPixel {
+        /// Size, place and image of the block.
+        block: String,
+    },
+    /// The training of a classifier was stopped by a signal; finished folds are kept.
+    #[error("interrupted at step {step} of fold {fold}; the same command goes on with that fold in {}", folder.display())]
+    ClassifierInterrupted {
+        /// Fold that was being trained.
+        fold: usize,
+        /// Steps that it had done.
+        step: usize,
+        /// The classifier's folder.
+        folder: PathBuf,
+    },
+    /// Stopped by a signal; what is finished is kept.
+    #[error("interrupted; to go on, {again}")]
+    Stopped {
+        /// What to do to go on.
+        again: String,
+    },
     /// A statistic or parameter that the core refuses.
     #[error(transparent)]
     Core(#[from] lsr_core::Error),
@@ -65,6 +87,11 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// Whether a signal ended the work, not a fault.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Interrupted { .. } | Self::ClassifierInterrupted { .. } | Self::Stopped { .. })
+    }
+
     pub(crate) fn file(path: &Path, reason: impl Into<String>) -> Self {
         Self::File { path: path.to_owned(), reason: reason.into() }
     }

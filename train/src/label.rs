@@ -26,11 +26,6 @@ pub struct LabelSettings {
 /// # Errors
 /// An image smaller than a block, a missing mask, settings of 0.
 pub fn label_from_masks(data: &Dataset, settings: LabelSettings) -> Result<Vec<Block>> {
-    for (name, value) in [("--block", settings.block_px), ("--stride", settings.stride_px)] {
-        if value == 0 {
-            return Err(Error::setting(name, "at least 1 px", value));
-        }
-    }
     if !(0.0..=1.0).contains(&settings.noise) {
         return Err(Error::setting("--noise", "a standard deviation in [0, 1]", settings.noise));
     }
@@ -41,22 +36,39 @@ pub fn label_from_masks(data: &Dataset, settings: LabelSettings) -> Result<Vec<B
         let size = data.image(name)?.dimensions();
         let mask = data.mask(name, size)?;
         let side = settings.block_px;
-        if size.0 < side || size.1 < side {
-            let found = format!("{side} px for '{name}', which is {} x {} px", size.0, size.1);
-            return Err(Error::setting("--block", "a side that fits into every image", found));
-        }
-        for y in positions(size.1, side, settings.stride_px) {
-            for x in positions(size.0, side, settings.stride_px) {
-                let mut block = Block { image: name.to_owned(), x, y, width: side, height: side, probability: 0.0, z: 0 };
-                block.probability = (cancer_fraction(&mask, &block) + settings.noise * normal(&mut random)).clamp(0.0, 1.0);
-                // Six decimals are what the file holds: the label must follow from them.
-                block.probability = (block.probability * 1e6).round() / 1e6;
-                block.z = bins.label(block.probability)?;
-                blocks.push(block);
-            }
+        for (x, y) in grid(name, size, side, settings.stride_px)? {
+            let mut block = Block { image: name.to_owned(), x, y, width: side, height: side, probability: 0.0, z: 0 };
+            let noisy = (cancer_fraction(&mask, &block) + settings.noise * normal(&mut random)).clamp(0.0, 1.0);
+            block.probability = as_written(noisy);
+            block.z = bins.label(block.probability)?;
+            blocks.push(block);
         }
     }
     Ok(blocks)
+}
+
+/// A probability with the six decimals that `blocks.csv` holds: the label must follow from them.
+pub(crate) fn as_written(probability: f64) -> f64 {
+    (probability * 1e6).round() / 1e6
+}
+
+/// Upper left corners of the blocks of one image, row by row. The last row and column are moved inwards so that every pixel
+/// is covered (unless the blocks are further apart than they are wide).
+///
+/// # Errors
+/// A side or distance of 0, an image smaller than a block.
+pub(crate) fn grid(image: &str, size: (u32, u32), block_px: u32, stride_px: u32) -> Result<Vec<(u32, u32)>> {
+    for (name, value) in [("block", block_px), ("stride", stride_px)] {
+        if value == 0 {
+            return Err(Error::setting(name, "at least 1 px", value));
+        }
+    }
+    if size.0 < block_px || size.1 < block_px {
+        let found = format!("{block_px} px for '{image}', which is {} x {} px", size.0, size.1);
+        return Err(Error::setting("block", "a side that fits into every image", found));
+    }
+    let columns = positions(size.0, block_px, stride_px);
+    Ok(positions(size.1, block_px, stride_px).into_iter().flat_map(|y| columns.iter().map(move |&x| (x, y)).collect::<Vec<_>>()).collect())
 }
 
 fn positions(length: u32, side: u32, stride: u32) -> Vec<u32> {

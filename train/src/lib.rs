@@ -13,13 +13,16 @@
 mod atomic;
 mod boundary;
 mod checkpoint;
+mod classify;
 mod collapse;
 mod config;
 mod csv_file;
 mod data;
 mod device;
+mod ema;
 mod error;
 mod evaluate;
+pub mod figure;
 mod fit;
 mod label;
 mod loss;
@@ -27,31 +30,60 @@ mod metrics;
 mod network;
 mod onnx;
 mod optimizer;
+mod per_parameter;
+mod png_file;
 mod predict;
 mod prior;
+mod queue;
+pub mod report;
+mod reproduce;
 mod run;
+mod run_folder;
+mod run_page;
 mod sampler;
+mod sampling;
+pub mod statistics;
 mod synth;
 mod synth_folder;
 
 pub use boundary::distance_to_boundary;
-pub use checkpoint::{Restored, RunFolder};
+pub use checkpoint::TrainedNetwork;
+pub use classify::{
+    BinaryBlock, Calibration, ClassifierEvent, ClassifierSettings, ReliabilityBin, apply_classifier, binary_labels_from_masks,
+    fit_classifier, low_resolution_map, read_binary_blocks, write_binary_blocks, write_low_resolution_maps,
+};
 pub use collapse::{LabelStatistics, LabelTracker, collapse, table as statistics_table};
-pub use config::{FitOptions, RunConfig, Schedule};
-pub use data::{Block, DataCard, Dataset, MAX_LABELS, read_blocks, write_blocks};
+pub use config::{FitOptions, LabelWeights, RunConfig, Schedule, StopOn};
+pub use data::{
+    Augmentation, Batch, Block, BlockPixels, BlockReader, CacheEvent, DataCard, Dataset, ImageSource, ImageStore, Loader, LoaderSettings,
+    MAX_LABELS, OnCorrupt, ReaderOptions, SkippedImage, UNKNOWN_CLASS, WholeImage, read_blocks, write_blocks,
+};
 pub use device::{CudaPart, DeviceChoice, DeviceError, ParseDeviceError};
 pub use error::{Error, Result};
-pub use evaluate::{BandScores, Evaluation, ImageScores, Scores, evaluate, table as evaluation_table};
-pub use fit::{Observer, Summary, train};
+pub use evaluate::{
+    BandScores, ClassScores, Counts, Evaluation, ImageScores, Scores, count_image, count_mask, cut, evaluate, table as evaluation_table,
+};
+pub use fit::{Observer, Summary, Timing, train};
 pub use label::{LabelSettings, label_from_masks};
-pub use loss::{BatchLoss, BatchTarget, TensorScalar, batch_loss};
-pub use metrics::StepReport;
-pub use network::{PIXEL_MEAN, PIXEL_STD, Stage, UNet, UNetConfig, input_from_rgb8, probabilities};
+pub use loss::{BatchLoss, BatchTarget, PastMoments, TensorScalar, batch_loss, cross_entropy};
+pub use metrics::{StepReport, ValidationReport};
+pub use network::{
+    Architecture, FullResolutionNet, Layer, Network, NetworkConfig, Norm, NormKind, PIXEL_MEAN, PIXEL_STD, Stage, UNet, UpSampling,
+    input_from_rgb8, probabilities,
+};
 pub use onnx::{INPUT as ONNX_INPUT, OUTPUT as ONNX_OUTPUT, export, to_bytes as onnx_bytes};
 pub use optimizer::RmsProp;
-pub use predict::predict;
-pub use prior::{CANCER, MAX_CLASSES, Prior, RHO_FLOOR};
+pub use predict::{predict, predict_classes};
+pub use prior::{
+    AnnotatedBlock, CANCER, ClassEstimate, Estimate, FilledSheet, Interval, LabelEstimate, MAX_CLASSES, MAX_SHEET_BLOCKS, Prior, RHO_FLOOR,
+    Unit, choose_blocks, count_in_masks, expected_labels, read_sheet, write_sheet,
+};
+pub use queue::{MomentQueue, PastBlock};
+pub use reproduce::{Budget, Method, Progress as ReproduceProgress, ReproduceSettings, SYSTEMS, System, reproduce};
 pub use run::Run;
+pub use run_folder::RunFolder;
+pub use run_page::write_run_report;
 pub use sampler::{SampledGroup, Sampler};
+pub use sampling::Sampling;
 pub use synth::{SIZE_RANGE_PX, SynthConfig, SynthError, SynthImage, UM_PER_PX_RANGE, generate};
 pub use synth_folder::write_synthetic;

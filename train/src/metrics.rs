@@ -1,58 +1,102 @@
-//! `metrics.jsonl`: the loss and the predicted counts of every step.
+//! `metrics.jsonl` and `validation.jsonl`: what every step and every validation said, one line each. Without times, so that the same seed
+//! gives the same bytes.
 
 use crate::atomic;
 use crate::collapse::LabelStatistics;
 use crate::error::{Error, Result};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-/// A step, as `metrics.jsonl` has it. Without times, so that the same seed gives the same bytes.
+/// A line that belongs to a step.
+pub(crate) trait Line: Serialize + DeserializeOwned {
+    /// Steps done when it was written.
+    fn step(&self) -> usize;
+}
+
+/// A step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepReport {
     /// Steps done.
     pub step: usize,
     /// The batch's loss before the step.
     pub loss: f64,
+    /// Its part from pixel masks, where there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_entropy: Option<f64>,
+    /// Learning rate of the step.
+    pub learning_rate: f64,
     /// Predicted mean and spread of each group against the prior.
     pub groups: Vec<LabelStatistics>,
 }
 
-/// `metrics.jsonl`: lines beyond the checkpoint that a run resumes from are cut off, so that no step is there twice.
-pub(crate) struct Metrics {
-    file: std::fs::File,
-    path: PathBuf,
-    /// Loss of the last step that was kept.
-    pub(crate) last_loss: Option<f64>,
+/// A validation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ValidationReport {
+    /// Steps done.
+    pub step: usize,
+    /// Mean over labels of the squared 2-Wasserstein distance between the predicted counts N(m, S) and the prior N(eta, rho^2).
+    pub count_mismatch: f64,
+    /// Masked Dice, where masks are looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked_dice: Option<f64>,
+    /// Predicted mean and spread of each label over the validation blocks.
+    pub labels: Vec<LabelStatistics>,
 }
 
-impl Metrics {
+impl Line for StepReport {
+    fn step(&self) -> usize {
+        self.step
+    }
+}
+
+impl Line for ValidationReport {
+    fn step(&self) -> usize {
+        self.step
+    }
+}
+
+/// A file of lines that grows with the run. Lines beyond the checkpoint that a run resumes from are cut off, so that none is there twice.
+pub(crate) struct Lines<L> {
+    file: std::fs::File,
+    path: PathBuf,
+    /// The last line that was kept.
+    pub(crate) last: Option<L>,
+    kind: PhantomData<L>,
+}
+
+impl<L: Line> Lines<L> {
     /// Opens the file for a run that has done `step` steps.
     pub(crate) fn open(path: &Path, step: usize) -> Result<Self> {
-        let old = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(Error::io("reading", path)(error)),
-        };
         let mut kept = String::new();
-        let mut last_loss = None;
-        // A line cut short by a crash ends the good ones.
-        for report in old.lines().map_while(|line| serde_json::from_str::<StepReport>(line).ok()).take_while(|report| report.step <= step) {
-            last_loss = Some(report.loss);
-            kept.push_str(&json_line(&report, path)?);
+        let mut last = None;
+        for line in read_lines::<L>(path)?.into_iter().take_while(|line| line.step() <= step) {
+            kept.push_str(&json_line(&line, path)?);
+            last = Some(line);
         }
         atomic::write(path, kept.as_bytes())?;
         let file = std::fs::OpenOptions::new().append(true).open(path).map_err(Error::io("writing", path))?;
-        Ok(Self { file, path: path.to_owned(), last_loss })
+        Ok(Self { file, path: path.to_owned(), last, kind: PhantomData })
     }
 
-    /// Adds a step.
-    pub(crate) fn write(&mut self, report: &StepReport) -> Result<()> {
-        let line = json_line(report, &self.path)?;
+    /// Adds a line.
+    pub(crate) fn write(&mut self, line: &L) -> Result<()> {
+        let line = json_line(line, &self.path)?;
         self.file.write_all(line.as_bytes()).map_err(Error::io("writing", &self.path))
     }
 }
 
-fn json_line(report: &StepReport, path: &Path) -> Result<String> {
-    serde_json::to_string(report).map(|line| line + "\n").map_err(|error| Error::file(path, error.to_string()))
+/// All whole lines of a file; none where there is no file. A line cut short by a crash ends them.
+pub(crate) fn read_lines<L: Line>(path: &Path) -> Result<Vec<L>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.lines().map_while(|line| serde_json::from_str(line).ok()).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::io("reading", path)(error)),
+    }
+}
+
+fn json_line<L: Line>(line: &L, path: &Path) -> Result<String> {
+    serde_json::to_string(line).map(|line| line + "\n").map_err(|error| Error::file(path, error.to_string()))
 }

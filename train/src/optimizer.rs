@@ -1,11 +1,9 @@
 //! RMSprop as the paper used it: decay 0.9, no momentum, epsilon 1e-8 outside the root (Hinton 2012).
-//!
-//! Its state lies in a record of the network's own shape, keyed by parameter path, so that it is restored without touching any device
-//! but the network's, and the same state always has the same bytes.
 
+use crate::per_parameter::PerParameter;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::store::{ModuleRecord, RecordError};
+use burn::store::RecordError;
 use burn::tensor::{Bytes, Tensor};
 
 /// RMSprop: `s <- decay s + (1 - decay) g^2`, `w <- w - rate g / (sqrt s + epsilon)`.
@@ -14,13 +12,13 @@ pub struct RmsProp {
     decay: f64,
     epsilon: f64,
     clip_norm: Option<f64>,
-    square_average: GradientsParams,
+    square_average: PerParameter,
 }
 
 impl RmsProp {
     /// The paper's constants; gradients are scaled down to a norm of `clip_norm` over all parameters where that is given.
     pub fn new(clip_norm: Option<f64>) -> Self {
-        Self { decay: 0.9, epsilon: 1e-8, clip_norm, square_average: GradientsParams::new() }
+        Self { decay: 0.9, epsilon: 1e-8, clip_norm, square_average: PerParameter::new() }
     }
 
     /// Moves every parameter that has a gradient.
@@ -35,13 +33,12 @@ impl RmsProp {
         model.map(&mut Step { optimizer: self, gradients: &mut gradients, scale, learning_rate })
     }
 
-    /// The state as bytes: a record of the model's shape with the running averages in the parameters' places.
+    /// The state as bytes.
     ///
     /// # Errors
     /// When the record cannot be written.
     pub fn to_bytes<M: Module>(&self, model: &M) -> Result<Bytes, RecordError> {
-        // `valid` gives BatchNorm's running statistics storage of their own; a mere clone shares it, and mapping would overwrite the model's.
-        model.valid().map(&mut Replace { state: &self.square_average }).into_record().into_bytes()
+        self.square_average.to_bytes(model)
     }
 
     /// Takes the state back.
@@ -49,9 +46,7 @@ impl RmsProp {
     /// # Errors
     /// When the bytes are no record of this model.
     pub fn load<M: Module>(&mut self, model: &M, bytes: Bytes) -> Result<(), RecordError> {
-        let state = model.valid().try_load_record(ModuleRecord::from_bytes(bytes)?)?;
-        self.square_average = GradientsParams::new();
-        state.visit(&mut Collect { state: &mut self.square_average });
+        self.square_average = PerParameter::from_bytes(model, bytes)?;
         Ok(())
     }
 }
@@ -87,35 +82,13 @@ impl ModuleMapper for Step<'_> {
         let (id, weight, mapper) = param.consume();
         let gradient = gradient.mul_scalar(self.scale);
         let fresh = gradient.clone().square().mul_scalar(1.0 - *decay);
-        let average = match square_average.remove::<D>(id) {
+        let average = match square_average.take::<D>(id) {
             Some(old) => old.mul_scalar(*decay) + fresh,
             None => fresh,
         };
-        square_average.register(id, average.clone());
+        square_average.put(id, average.clone());
         let step = gradient / average.sqrt().add_scalar(*epsilon);
         let moved = weight.inner() - step.mul_scalar(self.learning_rate);
         Param::from_mapped_value(id, Tensor::from_inner(moved).require_grad(), mapper)
-    }
-}
-
-struct Replace<'a> {
-    state: &'a GradientsParams,
-}
-
-impl ModuleMapper for Replace<'_> {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let (id, weight, mapper) = param.consume();
-        let value = self.state.get::<D>(id).unwrap_or_else(|| weight.inner().zeros_like());
-        Param::from_mapped_value(id, value, mapper)
-    }
-}
-
-struct Collect<'a> {
-    state: &'a mut GradientsParams,
-}
-
-impl ModuleVisitor for Collect<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.state.register(param.id, param.val().inner());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::RunConfig;
 use crate::error::Result;
-use crate::network::{UNet, input_from_rgb8, probabilities};
+use crate::network::{Network, input_from_rgb8, probabilities};
 use crate::prior::CANCER;
 use burn::tensor::Device;
 use image::RgbImage;
@@ -12,16 +12,26 @@ const WINDOW_PX: usize = 1024;
 
 /// Probability of cancer at every pixel, row by row.
 ///
+/// # Errors
+/// As [`predict_classes`].
+pub fn predict(model: &Network, config: &RunConfig, image: &RgbImage, device: &Device) -> Result<Vec<f32>> {
+    let mut maps = predict_classes(model, config, image, device)?;
+    Ok(maps.swap_remove(if config.network.outputs == 1 { 0 } else { CANCER }))
+}
+
+/// Probability of every output at every pixel, row by row: of cancer alone for a network with one output, otherwise of each class.
+///
 /// The image is padded at its right and lower edge to the network's alignment by repeating the last pixels. A large image is cut into
-/// windows whose margin is as wide as an output can see and that start at multiples of the alignment: the result is that of the whole image.
+/// windows whose margin is as wide as an output can see and that start at multiples of the alignment: the result is that of the whole image
+/// (unless the network has group normalisation, which sees the whole window).
 ///
 /// # Errors
 /// When the device fails to give its result back.
-pub fn predict(model: &UNet, config: &RunConfig, image: &RgbImage, device: &Device) -> Result<Vec<f32>> {
-    let network = config.network();
+pub fn predict_classes(model: &Network, config: &RunConfig, image: &RgbImage, device: &Device) -> Result<Vec<Vec<f32>>> {
+    let network = config.network;
     let (width, height) = (image.width() as usize, image.height() as usize);
     let (padded_width, padded_height) = (width.next_multiple_of(network.alignment()), height.next_multiple_of(network.alignment()));
-    let mut map = vec![0_f32; width * height];
+    let mut maps = vec![vec![0_f32; width * height]; network.outputs];
     let margin = network.context_px().next_multiple_of(network.alignment());
     for (rows, inner_rows) in windows(padded_height, margin) {
         for (columns, inner_columns) in windows(padded_width, margin) {
@@ -33,18 +43,19 @@ pub fn predict(model: &UNet, config: &RunConfig, image: &RgbImage, device: &Devi
                     bytes.extend_from_slice(&pixel.0);
                 }
             }
-            let output = probabilities(model.forward(input_from_rgb8(bytes, 1, h, w, device)));
-            let class = if network.outputs == 1 { 0 } else { CANCER };
-            let values = output.narrow(1, class, 1).try_into_vec_as::<f32>();
+            let output = probabilities(model.forward(input_from_rgb8(&bytes, 1, h, w, device)));
+            let values = output.try_into_vec_as::<f32>();
             let values = values.map_err(|error| crate::Error::Training { step: 0, reason: format!("prediction: {error:?}") })?;
-            for y in inner_rows.start..inner_rows.end.min(height) {
-                for x in inner_columns.start..inner_columns.end.min(width) {
-                    map[y * width + x] = values[(y - rows.start) * w + (x - columns.start)];
+            for (map, values) in maps.iter_mut().zip(values.chunks_exact(h * w)) {
+                for y in inner_rows.start..inner_rows.end.min(height) {
+                    for x in inner_columns.start..inner_columns.end.min(width) {
+                        map[y * width + x] = values[(y - rows.start) * w + (x - columns.start)];
+                    }
                 }
             }
         }
     }
-    Ok(map)
+    Ok(maps)
 }
 
 type Span = std::ops::Range<usize>;
@@ -67,7 +78,7 @@ fn windows(length: usize, margin: usize) -> Vec<(Span, Span)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::UNetConfig;
+    use crate::network::{Architecture, NetworkConfig, NormKind, UpSampling};
     use burn::module::Module;
 
     #[test]
@@ -83,21 +94,25 @@ mod tests {
     fn nothing_beyond_the_context_changes_an_output() {
         // The output in the middle of a strip does not change when everything beyond the context does.
         let device = Device::flex();
-        let network = UNetConfig { width: 2, depth: 3, outputs: 1 };
-        let model = network.init(3, &device).valid();
-        let context = network.context_px();
-        let (height, width) = (16, (2 * context + 16).next_multiple_of(8));
-        let run = |far: u8| {
-            let mut bytes: Vec<u8> = (0..3 * height * width).map(|i| (i * 7 % 251) as u8).collect();
-            for row in bytes.chunks_exact_mut(3 * width) {
-                row[..3 * 8].fill(far);
+        for architecture in [Architecture::Unet, Architecture::FullResolution] {
+            for up in [UpSampling::Nearest, UpSampling::Transposed] {
+                let network = NetworkConfig { architecture, width: 2, depth: 3, norm: NormKind::Batch, up, outputs: 1 };
+                let model = network.init(3, &device).valid();
+                let context = network.context_px();
+                let (height, width) = (16, (2 * context + 16).next_multiple_of(8));
+                let run = |far: u8| {
+                    let mut bytes: Vec<u8> = (0..3 * height * width).map(|i| (i * 7 % 251) as u8).collect();
+                    for row in bytes.chunks_exact_mut(3 * width) {
+                        row[..3 * 8].fill(far);
+                    }
+                    let logits = model.forward(input_from_rgb8(&bytes, 1, height, width, &device));
+                    logits.try_into_vec_as::<f32>().unwrap()
+                };
+                let (a, b) = (run(0), run(255));
+                let differs = |x: usize| (0..height).any(|y| a[y * width + x] != b[y * width + x]);
+                assert!(differs(0), "near pixels do change");
+                assert!((8 + context..width).all(|x| !differs(x)), "nothing beyond the context changes");
             }
-            let logits = model.forward(input_from_rgb8(bytes, 1, height, width, &device));
-            logits.try_into_vec_as::<f32>().unwrap()
-        };
-        let (a, b) = (run(0), run(255));
-        let differs = |x: usize| (0..height).any(|y| a[y * width + x] != b[y * width + x]);
-        assert!(differs(0), "near pixels do change");
-        assert!((8 + context..width).all(|x| !differs(x)), "nothing beyond the context changes");
+        }
     }
 }

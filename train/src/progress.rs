@@ -1,7 +1,9 @@
 //! Training as a person at the terminal sees it.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use lsr_train::{LabelStatistics, Observer, RunConfig, StepReport, statistics_table};
+use lsr_train::{
+    Architecture, LabelStatistics, Observer, ReproduceProgress, RunConfig, SYSTEMS, StepReport, ValidationReport, statistics_table,
+};
 use std::time::{Duration, Instant};
 
 /// Lines are printed this often where no terminal shows a bar.
@@ -51,19 +53,28 @@ impl Observer for TerminalObserver {
         self.bar.set_position(step as u64);
         self.bar.reset_eta();
         self.steps = config.steps;
+        let network = match config.network.architecture {
+            Architecture::Unet => "U-Net",
+            Architecture::FullResolution => "full-resolution net",
+        };
         self.say(&format!(
-            "{} {}, {} groups of {} blocks, U-Net of width {} and depth {}, on {}, from step {step}",
-            config.scheme, config.distance, config.groups, config.group, config.width, config.depth, config.device
+            "{} {}, {} groups of {} blocks, {network} of width {} and depth {}, on {}, from step {step}",
+            config.scheme, config.distance, config.groups, config.group, config.network.width, config.network.depth, config.device
         ));
         if config.variance == lsr_core::VarianceModel::BernoulliMean {
             self.warn("this preset takes Eq. 3 as printed: its between-block term cancels out (see the errata of lsr-core)");
         }
     }
 
-    fn step(&mut self, report: &StepReport) {
+    fn caching(&mut self, done: usize, blocks: usize) {
+        self.bar.set_message(format!("caching blocks: {done} of {blocks}"));
+        self.bar.tick();
+    }
+
+    fn step(&mut self, report: &StepReport, waited: f64) {
         let latest: Vec<String> =
             report.groups.iter().map(|g| format!("z{} {:.2}±{:.2} for {:.2}±{:.2}", g.z, g.mean, g.spread, g.eta, g.rho)).collect();
-        let text = format!("loss {:.4}  {}", report.loss, latest.join("  "));
+        let text = format!("loss {:.4}  {}  waited {:.1} %", report.loss, latest.join("  "), 100.0 * waited);
         self.bar.set_position(report.step as u64);
         self.bar.set_message(text.clone());
         if self.bar.is_hidden() && self.last_line.elapsed() > LINE_EVERY {
@@ -76,7 +87,64 @@ impl Observer for TerminalObserver {
         self.say(&format!("step {step}: predicted counts of cancer\n{}", statistics_table(statistics).trim_end()));
     }
 
+    fn validation(&mut self, report: &ValidationReport) {
+        let dice = report.masked_dice.map_or(String::new(), |dice| format!(", masked Dice {dice:.4}"));
+        self.say(&format!("step {}: validation: counts are {:.5} from the prior{dice}", report.step, report.count_mismatch));
+    }
+
     fn warn(&mut self, text: &str) {
         self.say(&format!("warning: {text}"));
+    }
+}
+
+/// One line a part of a reproduction, and a bar over the steps of the one that runs.
+pub(crate) struct ReproduceObserver {
+    bar: ProgressBar,
+    started: Instant,
+    parts: usize,
+    all: usize,
+}
+
+impl ReproduceObserver {
+    pub(crate) fn new(seeds: u64) -> Self {
+        // Classifier, labels and prior of each seed, then its systems.
+        Self { bar: ProgressBar::hidden(), started: Instant::now(), parts: 0, all: seeds as usize * (SYSTEMS.len() + 3) }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for ReproduceObserver {
+    fn start(&mut self, config: &RunConfig, step: usize) {
+        self.bar = bar(config.steps as u64, "  training");
+        self.bar.set_position(step as u64);
+        self.bar.reset_eta();
+    }
+
+    fn step(&mut self, report: &StepReport, _waited: f64) {
+        self.bar.set_position(report.step as u64);
+        self.bar.set_message(format!("loss {:.4}", report.loss));
+    }
+
+    fn warn(&mut self, text: &str) {
+        self.note(&format!("  warning: {text}"));
+    }
+}
+
+impl ReproduceProgress for ReproduceObserver {
+    fn stage(&mut self, text: &str) {
+        self.bar.finish_and_clear();
+        self.parts += 1;
+        self.note(&format!("[{}/{}, {:.0} s] {text}", self.parts, self.all, self.started.elapsed().as_secs_f64()));
+    }
+
+    fn note(&mut self, text: &str) {
+        if self.bar.is_hidden() || self.bar.is_finished() {
+            eprintln!("{text}");
+        } else {
+            self.bar.println(text);
+        }
     }
 }

@@ -1,24 +1,29 @@
-//! A run before its first step: settings, labels, prior and images, all checked, so that nothing stops the training hours later.
+//! A run before its first step: settings, labels, prior and image sizes, all checked, so that nothing that could have been known stops the
+//! training hours later.
 
-use crate::checkpoint::RunFolder;
 use crate::config::{FitOptions, RunConfig};
 use crate::csv_file::write_csv;
 use crate::data::{Block, Dataset, check_inside, hex, read_blocks};
 use crate::error::{Error, Result};
 use crate::prior::Prior;
-use image::RgbImage;
+use crate::run_folder::RunFolder;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Everything that training needs, checked.
 #[derive(Debug)]
 pub struct Run {
     pub(crate) folder: RunFolder,
     pub(crate) config: RunConfig,
-    pub(crate) blocks: Vec<Block>,
+    /// The images; their masks are closed unless the settings need them.
+    pub(crate) data: Dataset,
+    /// Blocks that are trained on.
+    pub(crate) blocks: Arc<Vec<Block>>,
+    /// Blocks that are watched.
+    pub(crate) validation: Arc<Vec<Block>>,
     pub(crate) prior: Prior,
-    pub(crate) images: BTreeMap<String, RgbImage>,
     pub(crate) resume: bool,
 }
 
@@ -38,19 +43,20 @@ impl Run {
         }
         let data = Dataset::open(&options.data)?;
         let mut config = options.resolve(data.um_per_px()?, data.licence())?;
-        config.data = config.data.iter().map(std::path::absolute).collect::<Result<_, _>>().map_err(Error::io("reading", output))?;
+        let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Error::io("reading", path));
+        config.data = config.data.iter().map(absolute).collect::<Result<_>>()?;
+        config.cache = config.cache.as_ref().map(absolute).transpose()?;
         let prior = Prior::read(&prior_file)?;
-        if prior.classes() > 2 {
-            config.classes = (0..prior.classes()).map(|class| format!("class {class}")).collect();
-        }
+        config.set_classes(prior.classes())?;
         let blocks = read_blocks(&blocks_file)?;
-        let images = checked_images(&data, &blocks, &prior, &config, &prior_file)?;
-        config.data_digest = digest(&data, &images, &blocks, &prior)?;
+        check(&data, &blocks, &prior, &config, &prior_file)?;
+        config.data_digest = digest(&data, &blocks, &prior, &config)?;
+        let (training, validation) = split(&data, &blocks, &config)?;
         let folder = RunFolder::for_training(output, false)?;
         write_csv(&folder.path("blocks.csv"), &blocks)?;
         prior.write(&folder.path("prior.csv"))?;
         folder.write_config(&config)?;
-        Ok(Self { folder, config, blocks, prior, images, resume: false })
+        Ok(Self { folder, data: view(data, &config), config, blocks: training, validation, prior, resume: false })
     }
 
     /// A run to go on with. `steps` may be raised and the device may be another; everything else is as it was.
@@ -77,12 +83,13 @@ impl Run {
         config.device = options.device.unwrap_or(config.device);
         let (blocks, prior) = (read_blocks(&folder.path("blocks.csv"))?, Prior::read(&folder.path("prior.csv"))?);
         let data = Dataset::open(&config.data)?;
-        let images = checked_images(&data, &blocks, &prior, &config, &folder.path("prior.csv"))?;
-        let found = digest(&data, &images, &blocks, &prior)?;
+        check(&data, &blocks, &prior, &config, &folder.path("prior.csv"))?;
+        let found = digest(&data, &blocks, &prior, &config)?;
         if found != config.data_digest {
             return Err(Error::setting("data", format!("the images that the run started with (digest {})", config.data_digest), found));
         }
-        Ok(Self { folder, config, blocks, prior, images, resume: true })
+        let (training, validation) = split(&data, &blocks, &config)?;
+        Ok(Self { folder, data: view(data, &config), config, blocks: training, validation, prior, resume: true })
     }
 
     /// The settings.
@@ -94,19 +101,28 @@ impl Run {
     pub fn prior(&self) -> &Prior {
         &self.prior
     }
+
+    /// Number of blocks that are trained on.
+    pub fn training_blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Names of the images that are watched.
+    pub(crate) fn validation_images(&self) -> BTreeSet<String> {
+        self.validation.iter().map(|block| block.image.clone()).collect()
+    }
 }
 
-/// Reads the blocks' images, and refuses what would stop the training later.
-fn checked_images(
-    data: &Dataset,
-    blocks: &[Block],
-    prior: &Prior,
-    config: &RunConfig,
-    prior_file: &Path,
-) -> Result<BTreeMap<String, RgbImage>> {
-    let mut images = BTreeMap::new();
+/// Weak supervision cannot read a mask, whatever the code does.
+fn view(data: Dataset, config: &RunConfig) -> Dataset {
+    if config.opens_masks() { data } else { data.without_masks() }
+}
+
+/// Refuses what would stop the training later; looks at the images' headers alone.
+fn check(data: &Dataset, blocks: &[Block], prior: &Prior, config: &RunConfig, prior_file: &Path) -> Result<()> {
+    let mut sizes = BTreeMap::new();
     let first = &blocks[0];
-    let alignment = config.network().alignment() as u32;
+    let alignment = config.network.alignment() as u32;
     for block in blocks {
         if prior.counts(block.z).is_none() {
             let known: Vec<String> = prior.labels().map(|z| z.to_string()).collect();
@@ -117,22 +133,42 @@ fn checked_images(
             let expected = format!("blocks of one size ({} x {} px, as the first)", first.width, first.height);
             return Err(Error::setting("blocks", expected, format!("{} x {} px in '{}'", block.width, block.height, block.image)));
         }
-        if !images.contains_key(&block.image) {
-            images.insert(block.image.clone(), data.image(&block.image)?);
+        if !sizes.contains_key(block.image.as_str()) {
+            sizes.insert(block.image.as_str(), data.size(&block.image)?);
         }
-        check_inside(block, images[&block.image].dimensions())?;
+        check_inside(block, sizes[block.image.as_str()])?;
     }
     if !first.width.is_multiple_of(alignment) || !first.height.is_multiple_of(alignment) {
-        let expected = format!("multiples of {alignment} px, for a network of depth {}", config.depth);
+        let expected = format!("multiples of {alignment} px, for a network of depth {}", config.network.depth);
         return Err(Error::setting("block size", expected, format!("{} x {} px", first.width, first.height)));
     }
-    Ok(images)
+    Ok(())
 }
 
-/// What a run learns from: images, labels and prior, and nothing else.
-fn digest(data: &Dataset, images: &BTreeMap<String, RgbImage>, blocks: &[Block], prior: &Prior) -> Result<String> {
+/// Blocks to train on and blocks to watch.
+fn split(data: &Dataset, blocks: &[Block], config: &RunConfig) -> Result<(Arc<Vec<Block>>, Arc<Vec<Block>>)> {
+    if config.validation.is_empty() {
+        return Ok((Arc::new(blocks.to_vec()), Arc::default()));
+    }
+    let watched = data.clone().select(&config.validation)?;
+    let watched: BTreeSet<&str> = watched.names().collect();
+    let (validation, training): (Vec<Block>, Vec<Block>) = blocks.iter().cloned().partition(|block| watched.contains(block.image.as_str()));
+    for (what, part) in [("no block to train on", &training), ("no block to validate on", &validation)] {
+        if part.is_empty() {
+            return Err(Error::setting("validation", "patterns that leave some images to train on and match some with blocks", what));
+        }
+    }
+    Ok((Arc::new(training), Arc::new(validation)))
+}
+
+/// What a run learns from: images, labels and prior, and masks only where the settings say so.
+fn digest(data: &Dataset, blocks: &[Block], prior: &Prior, config: &RunConfig) -> Result<String> {
+    let names: BTreeSet<&str> = blocks.iter().map(|block| block.image.as_str()).collect();
     let mut hash = Sha256::new();
-    hash.update(data.digest(images.keys().map(String::as_str))?);
+    hash.update(data.digest(names.iter().copied())?);
+    if config.mask_fraction > 0.0 {
+        hash.update(data.masks_digest(names.into_iter())?);
+    }
     for b in blocks {
         hash.update(format!("{},{},{},{},{},{},{}\n", b.image, b.x, b.y, b.width, b.height, b.probability, b.z));
     }

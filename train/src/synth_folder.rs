@@ -2,7 +2,7 @@
 
 use crate::data::DataCard;
 use crate::error::{Error, Result};
-use crate::evaluate::write_png;
+use crate::png_file::write_png;
 use crate::synth::{SynthConfig, generate};
 use rayon::prelude::*;
 use std::path::Path;

@@ -22,7 +22,7 @@ fn by_tensors(case: &Case, loss: &Loss<f64>) -> (f64, Vec<Vec<f64>>) {
     let probabilities = Tensor::<4>::from_data(TensorData::new(padded, [1, blocks, 1, pixels]), &device).require_grad();
     let valid = Tensor::<3>::from_data(TensorData::new(valid, [1, blocks, pixels]), &device);
     let of = |value: f64| Tensor::<2>::from_data(TensorData::new(vec![value as f32], [1, 1]), &device);
-    let target = BatchTarget { mean: of(case.eta), std: of(case.rho), weight: None };
+    let target = BatchTarget { mean: of(case.eta), std: of(case.rho), weight: None, past: None };
     let result = batch_loss(probabilities.clone(), Some(valid), target, loss);
     let value = f64::from(result.loss.clone().into_scalar::<f32>());
     let gradient = probabilities.grad(&result.loss.backward()).unwrap().try_into_vec_as::<f32>().unwrap();

@@ -21,11 +21,17 @@ pub(crate) struct LabelArgs {
     #[arg(long, required = true)]
     pub(crate) from_masks: bool,
     /// Standard deviation of the noise that a classifier would add to the probability
-    #[arg(long, value_name = "SD", default_value_t = 0.0)]
+    #[arg(long, value_name = "SD", default_value_t = 0.0, conflicts_with = "binary")]
     pub(crate) noise: f64,
     /// Seed of the noise
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "binary")]
     pub(crate) seed: u64,
+    /// Write cancer or not (1 or 0) instead of a probability and z: what `classify fit` learns from
+    #[arg(long)]
+    pub(crate) binary: bool,
+    /// A block is cancer where more than this fraction of it is
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.5, requires = "binary")]
+    pub(crate) cancer_from: f64,
     /// File to write
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,

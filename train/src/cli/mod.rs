@@ -1,19 +1,25 @@
 //! The command line of `lsr-train`: types only.
 
+mod classify;
 mod evaluate;
 mod export;
 mod fit;
 mod label;
 mod prior;
+mod report;
+mod reproduce;
 mod synth;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use classify::{ApplyArgs, ClassifyArgs, ClassifyCommand, ClassifyFitArgs};
 pub(crate) use evaluate::EvaluateArgs;
 pub(crate) use export::ExportArgs;
 pub(crate) use fit::FitArgs;
 pub(crate) use label::LabelArgs;
-pub(crate) use prior::PriorArgs;
+pub(crate) use prior::{EstimateArgs, PriorArgs, PriorCommand, SheetArgs};
+pub(crate) use report::ReportArgs;
+pub(crate) use reproduce::ReproduceArgs;
 pub(crate) use synth::SynthArgs;
 
 /// Train pixel-accurate cancer masks from block labels (label super-resolution). Research use only.
@@ -30,12 +36,18 @@ pub(crate) enum Command {
     Synth(SynthArgs),
     /// Lay blocks over images and label them
     Label(LabelArgs),
-    /// Estimate the count prior from a few annotated blocks, or write the paper's Table 1
+    /// Train a block classifier from cancer / not cancer labels, and let it label blocks
+    Classify(ClassifyArgs),
+    /// The count prior: from a few annotated blocks, an expert's estimates, text files, or the paper's Table 1
     Prior(PriorArgs),
     /// Train a network from images, block labels and a count prior
     Fit(Box<FitArgs>),
+    /// Write a run's report as one HTML page
+    Report(ReportArgs),
     /// Compare a network's masks with true ones
     Evaluate(EvaluateArgs),
     /// Write a network as ONNX
     Export(ExportArgs),
+    /// Train and compare every system of the paper on the same images
+    Reproduce(ReproduceArgs),
 }

@@ -1,19 +1,23 @@
 //! `lsr-train label`.
 
 use crate::cli::LabelArgs;
+use crate::commands::labels_counted;
 use lsr_train::{Dataset, LabelSettings, Result};
-use std::collections::BTreeMap;
 
 pub(crate) fn label(args: &LabelArgs) -> Result<()> {
     let data = Dataset::open(&args.data)?.select(&args.images)?;
-    let settings = LabelSettings { block_px: args.block, stride_px: args.stride.unwrap_or(args.block), noise: args.noise, seed: args.seed };
-    let blocks = lsr_train::label_from_masks(&data, settings)?;
-    lsr_train::write_blocks(&args.output, &blocks)?;
-    let mut per_label: BTreeMap<usize, usize> = BTreeMap::new();
-    for block in &blocks {
-        *per_label.entry(block.z).or_default() += 1;
-    }
-    let counts: Vec<String> = per_label.iter().map(|(z, n)| format!("z {z}: {n}")).collect();
-    eprintln!("{} blocks in {} ({})", blocks.len(), args.output.display(), counts.join(", "));
+    let (block_px, stride_px) = (args.block, args.stride.unwrap_or(args.block));
+    let text = if args.binary {
+        let blocks = lsr_train::binary_labels_from_masks(&data, block_px, stride_px, args.cancer_from)?;
+        lsr_train::write_binary_blocks(&args.output, &blocks)?;
+        let cancer = blocks.iter().filter(|block| block.cancer).count();
+        format!("{} blocks in {} ({cancer} cancer, {} other)", blocks.len(), args.output.display(), blocks.len() - cancer)
+    } else {
+        let settings = LabelSettings { block_px, stride_px, noise: args.noise, seed: args.seed };
+        let blocks = lsr_train::label_from_masks(&data, settings)?;
+        lsr_train::write_blocks(&args.output, &blocks)?;
+        format!("{} blocks in {} ({})", blocks.len(), args.output.display(), labels_counted(&blocks))
+    };
+    eprintln!("{text}");
     Ok(())
 }

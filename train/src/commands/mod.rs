@@ -1,15 +1,21 @@
 //! What each command of `lsr-train` does, in the order in which they are used.
 
+mod classify;
 mod evaluate;
 mod export;
 mod fit;
 mod label;
 mod prior;
+mod report;
+mod reproduce;
 mod synth;
 
+pub(crate) use classify::{classify, labels_counted};
 pub(crate) use evaluate::evaluate;
 pub(crate) use export::export;
 pub(crate) use fit::fit;
 pub(crate) use label::label;
 pub(crate) use prior::prior;
+pub(crate) use report::report;
+pub(crate) use reproduce::reproduce;
 pub(crate) use synth::synth;

@@ -1,11 +1,38 @@
-//! The networks that are trained.
+//! The networks that are trained: a U-Net, and a net that keeps the full resolution throughout. Both are made of operations that quantise
+//! well: 3x3 and 1x1 convolution, ReLU, 2x2 max pooling, nearest or transposed up-sampling, concatenation.
 
+mod config;
+mod full_resolution;
+mod layer;
 mod maker;
 mod pixels;
-mod stage;
 mod unet;
 
+pub use config::{Architecture, NetworkConfig, NormKind, UpSampling};
+pub use full_resolution::FullResolutionNet;
+pub use layer::{Layer, Norm, Stage};
 pub(crate) use maker::Maker;
 pub use pixels::{PIXEL_MEAN, PIXEL_STD, input_from_rgb8, probabilities};
-pub use stage::Stage;
-pub use unet::{UNet, UNetConfig};
+pub use unet::UNet;
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+/// A network of either architecture.
+#[derive(Module, Debug)]
+pub enum Network {
+    /// See [`UNet`].
+    UNet(UNet),
+    /// See [`FullResolutionNet`].
+    FullResolution(FullResolutionNet),
+}
+
+impl Network {
+    /// `[n, 3, h, w]` normalised pixels to `[n, outputs, h, w]` logits; h and w must be multiples of the network's alignment.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::UNet(net) => net.forward(x),
+            Self::FullResolution(net) => net.forward(x),
+        }
+    }
+}

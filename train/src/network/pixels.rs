@@ -14,7 +14,7 @@ pub fn probabilities(logits: Tensor<4>) -> Tensor<4> {
 }
 
 /// A batch of 8-bit RGB images, all `height` x `width`, interleaved as decoded, to the network's input `[n, 3, h, w]`.
-pub fn input_from_rgb8(images: Vec<u8>, count: usize, height: usize, width: usize, device: &Device) -> Tensor<4> {
+pub fn input_from_rgb8(images: &[u8], count: usize, height: usize, width: usize, device: &Device) -> Tensor<4> {
     let pixels = height * width;
     let mut planes = vec![0_f32; images.len()];
     for (image, planes) in images.chunks_exact(3 * pixels).zip(planes.chunks_exact_mut(3 * pixels)) {

@@ -5,13 +5,12 @@
 
 mod proto;
 
-use crate::checkpoint::RunFolder;
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
-use crate::network::{PIXEL_MEAN, PIXEL_STD, Stage, UNet};
-use burn::module::{Module, Param};
-use burn::nn::BatchNorm;
-use burn::nn::conv::Conv2d;
+use crate::network::{FullResolutionNet, Layer, Network, Norm, PIXEL_MEAN, PIXEL_STD, Stage, UNet};
+use crate::run_folder::RunFolder;
+use burn::module::Param;
+use burn::nn::conv::{Conv2d, ConvTranspose2d};
 use burn::tensor::{Device, Tensor};
 use prost::Message;
 use proto::{Attribute, Graph, Model, Node, OperatorSet, StringEntry, ValueInfo};
@@ -29,48 +28,38 @@ const IR_VERSION: i64 = 8;
 ///
 /// # Errors
 /// A run that cannot be read, a file that cannot be written, a weight that is no number.
-pub fn export(run: &RunFolder, output: &Path, warn: impl FnMut(String)) -> Result<()> {
+pub fn export(run: &RunFolder, output: &Path, warn: impl FnMut(&str)) -> Result<()> {
     let config = run.config()?;
-    let device = Device::flex();
-    let restored = run.restore(&config.network().init(config.seed, &device), warn)?;
-    let bytes = to_bytes(&restored.model.valid(), &config, restored.step)?;
+    let trained = run.network(&config, &Device::flex(), warn)?;
+    let bytes = to_bytes(&trained.network, &config, trained.step)?;
     crate::atomic::write(output, &bytes)
 }
 
 /// The network as the bytes of an ONNX file.
 ///
 /// # Errors
-/// A weight that is no number, by the layer's name.
-pub fn to_bytes(model: &UNet, config: &RunConfig, step: usize) -> Result<Vec<u8>> {
+/// A weight that is no number, by the layer's name; a network with group normalisation, whose output depends on the size of tiles.
+pub fn to_bytes(model: &Network, config: &RunConfig, step: usize) -> Result<Vec<u8>> {
     let mut builder = Builder::default();
-    let mut x = INPUT.to_owned();
-    let mut skips = Vec::new();
-    for (i, stage) in model.encoder.iter().enumerate() {
-        x = builder.stage(&format!("encoder{i}"), &x, stage)?;
-        skips.push(x.clone());
-        x = builder.max_pool(&format!("encoder{i}/pool"), &x);
-    }
-    x = builder.stage("bottom", &x, &model.bottom)?;
-    for (i, (stage, skip)) in model.decoder.iter().zip(skips.iter().rev()).enumerate() {
-        let up = builder.up_sample(&format!("decoder{i}/up"), &x);
-        let both = builder.node(&format!("decoder{i}/concat"), "Concat", vec![up, skip.clone()], vec![Attribute::int("axis", 1)]);
-        x = builder.stage(&format!("decoder{i}"), &both, stage)?;
-    }
-    let (weight, shape) = values(&model.head.weight)?;
-    let bias = model.head.bias.as_ref().map(values).transpose()?.map_or(vec![0.0; shape[0]], |(bias, _)| bias);
-    builder.conv("head", &x, &weight, &shape, &bias)?;
+    let (features, head, name) = match model {
+        Network::UNet(net) => (builder.unet(net)?, &net.head, "lsr-unet"),
+        Network::FullResolution(net) => (builder.full_resolution(net)?, &net.head, "lsr-full-resolution"),
+    };
+    let (weight, shape) = values(&head.weight)?;
+    let bias = head.bias.as_ref().map(values).transpose()?.map_or(vec![0.0; shape[0]], |(bias, _)| bias);
+    builder.conv("head", &features, &weight, &shape, &bias)?;
     if let Some(head) = builder.graph.node.last_mut() {
         head.output = vec![OUTPUT.to_owned()];
     }
     let mut graph = builder.graph;
-    graph.name = "lsr-unet".to_owned();
+    graph.name = name.to_owned();
     graph.input = vec![ValueInfo::image(INPUT, 3)];
     graph.output = vec![ValueInfo::image(OUTPUT, shape[0])];
     let model = Model {
         ir_version: IR_VERSION,
         producer_name: "lsr-train".to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
-        doc_string: "U-Net trained from block labels by label super-resolution. Research use only.".to_owned(),
+        doc_string: "Network trained from block labels by label super-resolution. Research use only.".to_owned(),
         graph: Some(graph),
         opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
         metadata_props: metadata(config, step)?,
@@ -82,8 +71,8 @@ fn metadata(config: &RunConfig, step: usize) -> Result<Vec<StringEntry>> {
     let json = |error: serde_json::Error| Error::setting("metadata", "settings that can be written as JSON", error);
     let thrice = |value: f32| format!("{value},{value},{value}");
     // Where the data lay on the training machine is nobody's business.
-    let settings = RunConfig { data: Vec::new(), ..config.clone() };
-    let network = config.network();
+    let settings = RunConfig { data: Vec::new(), cache: None, ..config.clone() };
+    let network = config.network;
     let entries = [
         ("lsr.format", "1".to_owned()),
         ("lsr.um_per_px", config.um_per_px.to_string()),
@@ -115,14 +104,47 @@ impl Builder {
         name.to_owned()
     }
 
+    fn unet(&mut self, net: &UNet) -> Result<String> {
+        let mut x = INPUT.to_owned();
+        let mut skips = Vec::new();
+        for (i, stage) in net.encoder.iter().enumerate() {
+            x = self.stage(&format!("encoder{i}"), &x, stage)?;
+            skips.push(x.clone());
+            x = self.max_pool(&format!("encoder{i}/pool"), &x);
+        }
+        x = self.stage("bottom", &x, &net.bottom)?;
+        for (i, (stage, skip)) in net.decoder.iter().zip(skips.iter().rev()).enumerate() {
+            let name = format!("decoder{i}/up");
+            let up = match net.up.get(i) {
+                Some(up) => self.transposed(&name, &x, up)?,
+                None => self.up_sample(&name, &x),
+            };
+            let both = self.node(&format!("decoder{i}/concat"), "Concat", vec![up, skip.clone()], vec![Attribute::int("axis", 1)]);
+            x = self.stage(&format!("decoder{i}"), &both, stage)?;
+        }
+        Ok(x)
+    }
+
+    fn full_resolution(&mut self, net: &FullResolutionNet) -> Result<String> {
+        let mut x = INPUT.to_owned();
+        for (i, layer) in net.layers.iter().enumerate() {
+            x = self.folded(&format!("layer{i}"), &x, layer)?;
+        }
+        Ok(x)
+    }
+
     fn stage(&mut self, name: &str, x: &str, stage: &Stage) -> Result<String> {
-        let x = self.folded(&format!("{name}/conv1"), x, &stage.conv1, &stage.norm1)?;
-        self.folded(&format!("{name}/conv2"), &x, &stage.conv2, &stage.norm2)
+        let x = self.folded(&format!("{name}/conv1"), x, &stage.first)?;
+        self.folded(&format!("{name}/conv2"), &x, &stage.second)
     }
 
     /// Convolution, BatchNorm and ReLU: `w' = w g / sqrt(v + e)`, `b' = b - m g / sqrt(v + e)`, in f64.
-    fn folded(&mut self, name: &str, x: &str, conv: &Conv2d, norm: &BatchNorm) -> Result<String> {
-        let (mut weight, shape) = values(&conv.weight)?;
+    fn folded(&mut self, name: &str, x: &str, layer: &Layer) -> Result<String> {
+        let Norm::Batch(norm) = &layer.norm else {
+            let expected = "batch normalisation, which folds into the convolutions (--norm batch)";
+            return Err(Error::setting("network to export", expected, "group normalisation, whose output depends on the size of tiles"));
+        };
+        let (mut weight, shape) = values(&layer.conv.weight)?;
         let (gamma, _) = values(&norm.gamma)?;
         let (beta, _) = values(&norm.beta)?;
         let mean = floats(norm.running_mean.value_sync())?;
@@ -141,19 +163,33 @@ impl Builder {
     }
 
     fn conv(&mut self, name: &str, x: &str, weight: &[f32], shape: &[usize], bias: &[f32]) -> Result<String> {
-        if let Some(bad) = weight.iter().chain(bias).find(|value| !value.is_finite()) {
-            return Err(Error::setting("network", format!("finite weights in layer {name}"), bad));
-        }
-        let (weight_name, bias_name) = (format!("{name}.weight"), format!("{name}.bias"));
-        self.graph.initializer.push(proto::Tensor::floats(&weight_name, shape, weight));
-        self.graph.initializer.push(proto::Tensor::floats(&bias_name, &[bias.len()], bias));
+        let inputs = self.weights(name, x, weight, shape, bias)?;
         let (kernel, pad) = (shape[2] as i64, shape[2] as i64 / 2);
         let attributes = vec![
             Attribute::ints("kernel_shape", &[kernel, kernel]),
             Attribute::ints("strides", &[1, 1]),
             Attribute::ints("pads", &[pad, pad, pad, pad]),
         ];
-        Ok(self.node(name, "Conv", vec![x.to_owned(), weight_name, bias_name], attributes))
+        Ok(self.node(name, "Conv", inputs, attributes))
+    }
+
+    fn transposed(&mut self, name: &str, x: &str, up: &ConvTranspose2d) -> Result<String> {
+        let (weight, shape) = values(&up.weight)?;
+        let bias = up.bias.as_ref().map(values).transpose()?.map_or(vec![0.0; shape[1]], |(bias, _)| bias);
+        let inputs = self.weights(name, x, &weight, &shape, &bias)?;
+        let attributes = vec![Attribute::ints("kernel_shape", &[2, 2]), Attribute::ints("strides", &[2, 2])];
+        Ok(self.node(name, "ConvTranspose", inputs, attributes))
+    }
+
+    /// Stores a layer's weights; gives the inputs of its node.
+    fn weights(&mut self, name: &str, x: &str, weight: &[f32], shape: &[usize], bias: &[f32]) -> Result<Vec<String>> {
+        if let Some(bad) = weight.iter().chain(bias).find(|value| !value.is_finite()) {
+            return Err(Error::setting("network", format!("finite weights in layer {name}"), bad));
+        }
+        let (weight_name, bias_name) = (format!("{name}.weight"), format!("{name}.bias"));
+        self.graph.initializer.push(proto::Tensor::floats(&weight_name, shape, weight));
+        self.graph.initializer.push(proto::Tensor::floats(&bias_name, &[bias.len()], bias));
+        Ok(vec![x.to_owned(), weight_name, bias_name])
     }
 
     fn max_pool(&mut self, name: &str, x: &str) -> String {

@@ -1,6 +1,25 @@
 //! The count prior in files, and how it is estimated from a few annotated blocks.
+//!
+//! ```text
+//! blocks.csv ─► choose ─┬─► counts: looked up in masks ─────────────────────┬─► estimate ─► prior.csv ◄─► text (mu, sigma)
+//!                       └─► sheet: an expert fills it in by eye, read back ─┘      └─► doubt: warnings
+//! ```
 
+mod choose;
+mod counts;
+mod doubt;
 mod estimate;
+mod interval;
+mod sheet;
+mod text;
+
+pub use choose::choose_blocks;
+pub use counts::{AnnotatedBlock, count_in_masks};
+pub use doubt::expected_labels;
+pub use estimate::{ClassEstimate, Estimate, LabelEstimate};
+pub use interval::Interval;
+pub use sheet::{FilledSheet, MAX_SHEET_BLOCKS, read_sheet, write_sheet};
+pub use text::Unit;
 
 use crate::csv_file::{read_csv, write_csv};
 use crate::data::MAX_LABELS;
@@ -17,7 +36,7 @@ pub const MAX_CLASSES: usize = 16;
 pub const CANCER: usize = 1;
 
 /// Smallest standard deviation that an estimate is given: a handful of blocks can agree by chance, and 1/rho^2 is the weight of a label in
-/// most losses. 1 % of a block is what an expert can tell by eye.
+/// most losses (12 blocks without cancer would weigh infinitely). 1 % of a block is what an expert can tell by eye.
 pub const RHO_FLOOR: f64 = 0.01;
 
 /// A row of a prior file.

@@ -137,7 +137,7 @@ fn an_output_that_cannot_be_written_is_named_and_nothing_is_left() {
     shop.write("file", b"in the way");
     shop.refuses(&shop.fit("file/run", &["--steps", "1"]), &["file/run"]);
     shop.refuses(&["synth", "--output", "file/data", "--images", "1"], &["file/data"]);
-    shop.refuses(&["prior", "--paper", "--output", "file/prior.csv"], &["file/prior.csv"]);
+    shop.refuses(&["prior", "paper", "--output", "file/prior.csv"], &["file/prior.csv"]);
     shop.succeeds(&shop.fit("run", &["--steps", "0"]));
     shop.refuses(&["export", "--run", "run", "--output", "file/m.onnx"], &["file/m.onnx"]);
     shop.refuses(&["evaluate", "--run", "run", "--data", "data", "--output", "file/masks"], &["file/masks"]);

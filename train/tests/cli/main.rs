@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests: an unexpected error is a failure")]
 
+mod classify;
 mod collapse;
 mod faults;
+mod prior;
 mod program;
 mod resume;

@@ -18,7 +18,7 @@ impl Workshop {
         let shop = Self::empty();
         shop.succeeds(&["synth", "--output", "data", "--images", "6", "--size", "96", "--seed", "3"]);
         shop.succeeds(&["label", "--data", "data", "--from-masks", "--block", "32", "--output", "blocks.csv"]);
-        shop.succeeds(&["prior", "--data", "data", "--blocks", "blocks.csv", "--annotated", "4", "--output", "prior.csv"]);
+        shop.succeeds(&["prior", "estimate", "--data", "data", "--blocks", "blocks.csv", "--annotated", "4", "--output", "prior.csv"]);
         shop
     }
 

@@ -1,32 +1,14 @@
-//! What a run is made from: flags and a TOML file of the same keys (flags win), the paper's set-up where neither says anything.
+//! What clap reads from flags and serde from a TOML file, and the defaults where neither says anything.
 
+use super::{LabelWeights, RunConfig, Schedule, StopOn};
+use crate::data::{Augmentation, OnCorrupt};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
-use crate::network::UNetConfig;
-use lsr_core::{Distance, Loss, Preset, Scheme, Stabilisers, VarianceModel};
-use serde::{Deserialize, Serialize};
+use crate::network::{Architecture, NetworkConfig, NormKind, UpSampling};
+use crate::sampling::Sampling;
+use lsr_core::{Distance, Loss, Preset, Scheme, Stabilisers};
+use serde::Deserialize;
 use std::path::{Path, PathBuf};
-
-/// How the learning rate changes from the first step to the last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Schedule {
-    /// It does not, as in the paper.
-    #[default]
-    Constant,
-    /// `rate (1 + cos(pi step / steps)) / 2`: large steps first, and time for BatchNorm's running statistics to settle at the end.
-    Cosine,
-}
-
-impl Schedule {
-    /// The learning rate of a step (0 is the first) of a run of `steps`.
-    pub fn rate(self, rate: f64, step: usize, steps: usize) -> f64 {
-        match self {
-            Self::Constant => rate,
-            Self::Cosine => 0.5 * rate * (1.0 + (std::f64::consts::PI * step as f64 / steps as f64).cos()),
-        }
-    }
-}
 
 /// Every setting of `fit`, each optional: what clap reads from flags and serde from a TOML file.
 #[derive(Debug, Clone, Default, PartialEq, clap::Args, Deserialize)]
@@ -71,6 +53,32 @@ pub struct FitOptions {
     /// Groups in a batch [default: 2]
     #[arg(long, value_name = "N")]
     pub groups: Option<usize>,
+    /// Groups that go through the network at once, for less memory: the batch is cut into groups / N parts whose gradients are added
+    /// (BatchNorm sees each part by itself) [default: all groups]
+    #[arg(long, value_name = "N")]
+    pub groups_at_once: Option<usize>,
+    /// How often each label is drawn: balanced, frequency (as often as it occurs) or weights such as 0:1,9:4 [default: balanced]
+    #[arg(long)]
+    pub sampling: Option<Sampling>,
+    /// Recent blocks of each label whose counts enlarge a group's statistics [default: 0, as in the paper]
+    #[arg(long, value_name = "N")]
+    pub queue: Option<usize>,
+    /// Weight of each high-resolution class in the loss, such as 1,2 [default: 1 each]
+    #[arg(long, value_name = "W", value_delimiter = ',')]
+    #[serde(default)]
+    pub class_weights: Vec<f64>,
+    /// Weight of low-resolution classes in the loss, such as 0:0.5,9:2 [default: 1 each]
+    #[arg(long, value_name = "Z:W")]
+    pub label_weights: Option<LabelWeights>,
+    /// Share of the blocks whose pixel masks are used too, by cross-entropy; 0 opens no mask [default: 0]
+    #[arg(long, value_name = "SHARE")]
+    pub mask_fraction: Option<f64>,
+    /// Weight of the label super-resolution loss; 0 for full supervision by masks alone [default: 1]
+    #[arg(long, value_name = "W")]
+    pub count_weight: Option<f64>,
+    /// Weight of the cross-entropy where there are masks [default: 1]
+    #[arg(long, value_name = "W")]
+    pub cross_entropy_weight: Option<f64>,
     /// Steps of the optimiser; 0 makes a random network [default: 1000]
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
@@ -80,24 +88,74 @@ pub struct FitOptions {
     /// constant, or cosine: from the learning rate down to 0 at the last step [default: constant, as in the paper]
     #[arg(long)]
     pub schedule: Option<Schedule>,
+    /// Keep a moving average of the weights with this decay, such as 0.99, and use it for masks [default: no average]
+    #[arg(long, value_name = "D")]
+    pub ema: Option<f64>,
+    /// Store fewer activations and compute them again in the backward pass: less memory, more time [default: false]
+    #[arg(long, value_name = "BOOL")]
+    pub gradient_checkpointing: Option<bool>,
     /// Gradients are scaled down to this norm [default: they are not]
     #[arg(long, value_name = "X")]
     pub clip_norm: Option<f64>,
-    /// Channels of the U-Net's first stage [default: 16]
+    /// unet, or full_resolution: 3x3 convolutions without pooling [default: unet]
+    #[arg(long)]
+    pub network: Option<Architecture>,
+    /// Channels of the network's first stage [default: 16]
     #[arg(long, value_name = "N")]
     pub width: Option<usize>,
-    /// Poolings of the U-Net [default: 4]
+    /// Poolings of a U-Net, or layers at full resolution [default: 4]
     #[arg(long, value_name = "N")]
     pub depth: Option<usize>,
+    /// batch or group normalisation [default: batch]
+    #[arg(long)]
+    pub norm: Option<NormKind>,
+    /// nearest or transposed up-sampling [default: nearest]
+    #[arg(long)]
+    pub up: Option<UpSampling>,
     /// Turn and mirror blocks at random [default: true]
     #[arg(long, value_name = "BOOL")]
     pub augment: Option<bool>,
+    /// Strength of random stain changes, in haematoxylin, eosin and residual: standard deviation, 0.05 is usual [default: 0]
+    #[arg(long, value_name = "SD")]
+    pub hed_jitter: Option<f64>,
+    /// Share of blocks that are blurred a little [default: 0]
+    #[arg(long, value_name = "SHARE")]
+    pub blur: Option<f64>,
+    /// Share of blocks that go through JPEG compression [default: 0]
+    #[arg(long, value_name = "SHARE")]
+    pub jpeg: Option<f64>,
     /// Seed of weights and batches [default: 0]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// cpu, cuda or cuda:N [default: cpu]
     #[arg(long)]
     pub device: Option<DeviceChoice>,
+    /// Images (by pattern) whose blocks are not trained on but watched
+    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    #[serde(default)]
+    pub validation: Vec<String>,
+    /// Steps between validations [default: checkpoint_every]
+    #[arg(long, value_name = "N")]
+    pub validate_every: Option<usize>,
+    /// Stop after this many validations without improvement, and keep the best network [default: never]
+    #[arg(long, value_name = "N")]
+    pub patience: Option<usize>,
+    /// What improves: counts (predicted against the prior; needs no mask) or dice (masked Dice; opens the masks of the validation images)
+    /// [default: counts]
+    #[arg(long)]
+    pub stop_on: Option<StopOn>,
+    /// Threads that read and augment blocks [default: 1]
+    #[arg(long, value_name = "N")]
+    pub workers: Option<usize>,
+    /// Memory for decoded images, in MiB [default: 1024]
+    #[arg(long, value_name = "MIB")]
+    pub image_memory: Option<u64>,
+    /// Keep the blocks' pixels in this file, for data whose images do not fit into --image-memory
+    #[arg(long, value_name = "FILE")]
+    pub cache: Option<PathBuf>,
+    /// What to do about an image that cannot be read: stop, or skip (its blocks are replaced by others of their label) [default: stop]
+    #[arg(long)]
+    pub on_corrupt: Option<OnCorrupt>,
     /// Pixel size of the images in micrometres [default: what dataset.toml states]
     #[arg(long, value_name = "X")]
     pub um_per_px: Option<f64>,
@@ -114,7 +172,12 @@ pub struct FitOptions {
 
 macro_rules! first_of {
     ($a:ident, $b:ident, $($field:ident),+) => {
-        FitOptions { data: if $a.data.is_empty() { $b.data } else { $a.data }, $($field: $a.$field.or($b.$field)),+ }
+        FitOptions {
+            data: if $a.data.is_empty() { $b.data } else { $a.data },
+            class_weights: if $a.class_weights.is_empty() { $b.class_weights } else { $a.class_weights },
+            validation: if $a.validation.is_empty() { $b.validation } else { $a.validation },
+            $($field: $a.$field.or($b.$field)),+
+        }
     };
 }
 
@@ -130,7 +193,7 @@ impl FitOptions {
             Error::file(path, format!("line {line}: {}", error.message()))
         })?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        for file in options.data.iter_mut().chain(&mut options.blocks).chain(&mut options.prior) {
+        for file in options.data.iter_mut().chain(&mut options.blocks).chain(&mut options.prior).chain(&mut options.cache) {
             *file = folder.join(&*file);
         }
         Ok(options)
@@ -155,15 +218,37 @@ impl FitOptions {
             rho_floor,
             group,
             groups,
+            groups_at_once,
+            sampling,
+            queue,
+            label_weights,
+            mask_fraction,
+            count_weight,
+            cross_entropy_weight,
             steps,
             learning_rate,
             schedule,
             clip_norm,
+            ema,
+            gradient_checkpointing,
+            network,
             width,
             depth,
+            norm,
+            up,
             augment,
+            hed_jitter,
+            blur,
+            jpeg,
             seed,
             device,
+            validate_every,
+            patience,
+            stop_on,
+            workers,
+            image_memory,
+            cache,
+            on_corrupt,
             um_per_px,
             data_licence,
             threshold,
@@ -190,6 +275,8 @@ impl FitOptions {
             .um_per_px
             .or(stated_um_per_px)
             .ok_or_else(|| Error::setting("um_per_px", "the images' pixel size, from --um-per-px or dataset.toml", "neither"))?;
+        let groups = self.groups.unwrap_or(2);
+        let checkpoint_every = self.checkpoint_every.unwrap_or(100);
         let config = RunConfig {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             data: self.data,
@@ -201,126 +288,51 @@ impl FitOptions {
             variance: preset.variance_model(),
             log_variance: preset.log_variance_model(),
             group: self.group.unwrap_or(15),
-            groups: self.groups.unwrap_or(2),
+            groups,
+            groups_at_once: self.groups_at_once.unwrap_or(groups),
+            sampling: self.sampling.unwrap_or_default(),
+            queue: self.queue.unwrap_or(0),
+            class_weights: self.class_weights,
+            label_weights: self.label_weights.unwrap_or_default(),
+            mask_fraction: self.mask_fraction.unwrap_or(0.0),
+            count_weight: self.count_weight.unwrap_or(1.0),
+            cross_entropy_weight: self.cross_entropy_weight.unwrap_or(1.0),
             steps: self.steps.unwrap_or(1000),
             learning_rate: self.learning_rate.unwrap_or(if scheme == Scheme::Intra { 1e-5 } else { 1e-3 }),
             schedule: self.schedule.unwrap_or_default(),
             clip_norm: self.clip_norm,
-            width: self.width.unwrap_or(16),
-            depth: self.depth.unwrap_or(4),
-            augment: self.augment.unwrap_or(true),
+            ema: self.ema,
+            gradient_checkpointing: self.gradient_checkpointing.unwrap_or(false),
+            validation: self.validation,
+            validate_every: self.validate_every.unwrap_or(checkpoint_every),
+            patience: self.patience,
+            stop_on: self.stop_on.unwrap_or_default(),
+            workers: self.workers.unwrap_or(1),
+            image_memory: self.image_memory.unwrap_or(1024),
+            cache: self.cache,
+            on_corrupt: self.on_corrupt.unwrap_or_default(),
             seed: self.seed.unwrap_or(0),
             device: self.device.unwrap_or_default(),
             threshold: self.threshold.unwrap_or(0.5),
-            checkpoint_every: self.checkpoint_every.unwrap_or(100),
+            checkpoint_every,
             classes: vec!["other".to_owned(), "cancer".to_owned()],
+            network: NetworkConfig {
+                architecture: self.network.unwrap_or_default(),
+                width: self.width.unwrap_or(16),
+                depth: self.depth.unwrap_or(4),
+                norm: self.norm.unwrap_or_default(),
+                up: self.up.unwrap_or_default(),
+                outputs: 1,
+            },
+            augmentation: Augmentation {
+                geometric: self.augment.unwrap_or(true),
+                hed_jitter: self.hed_jitter.unwrap_or(0.0),
+                blur: self.blur.unwrap_or(0.0),
+                jpeg: self.jpeg.unwrap_or(0.0),
+            },
             stabilisers,
         };
         config.check()?;
         Ok(config)
-    }
-}
-
-/// The settings of a run, complete and checked: `config.toml` of its folder.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunConfig {
-    /// Version of lsr-train that started the run.
-    pub version: String,
-    /// Folders of images.
-    pub data: Vec<PathBuf>,
-    /// SHA-256 over the images and labels that the run learns from.
-    pub data_digest: String,
-    /// Licence of the images.
-    pub data_licence: String,
-    /// Pixel size in micrometres.
-    pub um_per_px: f64,
-    /// Scheme of the loss.
-    pub scheme: Scheme,
-    /// Distance of the loss.
-    pub distance: Distance,
-    /// Variance convention.
-    pub variance: VarianceModel,
-    /// Variance convention inside logarithms.
-    pub log_variance: VarianceModel,
-    /// Blocks in a group.
-    pub group: usize,
-    /// Groups in a batch.
-    pub groups: usize,
-    /// Steps.
-    pub steps: usize,
-    /// Learning rate.
-    pub learning_rate: f64,
-    /// How the learning rate changes over the run.
-    pub schedule: Schedule,
-    /// Largest gradient norm, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clip_norm: Option<f64>,
-    /// Channels of the first stage.
-    pub width: usize,
-    /// Number of poolings.
-    pub depth: usize,
-    /// Whether blocks are turned and mirrored.
-    pub augment: bool,
-    /// Seed.
-    pub seed: u64,
-    /// Device.
-    pub device: DeviceChoice,
-    /// Mask threshold.
-    pub threshold: f64,
-    /// Steps between checkpoints.
-    pub checkpoint_every: usize,
-    /// Names of the high-resolution classes.
-    pub classes: Vec<String>,
-    /// Stabilisers of the loss.
-    pub stabilisers: Stabilisers<f64>,
-}
-
-impl RunConfig {
-    /// The loss.
-    ///
-    /// # Errors
-    /// Stabilisers outside their intervals.
-    pub fn loss(&self) -> Result<Loss<f64>> {
-        Ok(Loss::new(self.scheme, self.distance, self.variance, self.stabilisers)?.with_log_variance(self.log_variance))
-    }
-
-    /// The network's shape: one logit for two classes.
-    pub fn network(&self) -> UNetConfig {
-        let outputs = if self.classes.len() == 2 { 1 } else { self.classes.len() };
-        UNetConfig { width: self.width, depth: self.depth, outputs }
-    }
-
-    fn check(&self) -> Result<()> {
-        self.loss()?;
-        let whole = [
-            ("group", self.group, self.scheme.least_blocks(), 10_000),
-            ("groups", self.groups, 1, 10_000),
-            ("width", self.width, 1, 512),
-            ("depth", self.depth, 1, 6),
-            ("checkpoint_every", self.checkpoint_every, 1, usize::MAX),
-        ];
-        for (name, value, min, max) in whole {
-            if !(min..=max).contains(&value) {
-                return Err(Error::setting(name, format!("{min} to {max}"), value));
-            }
-        }
-        // Beyond this a single layer's weights take more than half a gigabyte.
-        let bottom = self.width << self.depth;
-        if bottom > 4096 {
-            return Err(Error::setting("width and depth", "at most 4096 channels at the bottom (width 2^depth)", bottom));
-        }
-        let real = [
-            ("learning_rate", self.learning_rate, 0.0, 10.0),
-            ("um_per_px", self.um_per_px, 0.01, 100.0),
-            ("threshold", self.threshold, 0.001, 0.999),
-            ("clip_norm", self.clip_norm.unwrap_or(1.0), 1e-12, 1e12),
-        ];
-        for (name, value, min, max) in real {
-            if !(min..=max).contains(&value) {
-                return Err(Error::setting(name, format!("{min} to {max}"), value));
-            }
-        }
-        Ok(())
     }
 }

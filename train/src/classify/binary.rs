@@ -1,0 +1,90 @@
+//! Blocks with one bit each: `image,x,y,width,height,cancer`.
+
+use crate::csv_file::{read_csv, write_csv};
+use crate::data::{Block, Dataset, cancer_fraction};
+use crate::error::{Error, Result};
+use crate::label::grid;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// One block and whether it is cancer: what a block classifier learns from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BinaryBlock {
+    /// Name of the image.
+    pub image: String,
+    /// Left edge in pixels.
+    pub x: u32,
+    /// Upper edge in pixels.
+    pub y: u32,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// 1 or 0 in the file.
+    #[serde(with = "zero_or_one")]
+    pub cancer: bool,
+}
+
+/// Lays a grid of blocks over every image, as for the labels z. A block is cancer where more than `cancer_from` of it is.
+///
+/// # Errors
+/// An image smaller than a block, a missing mask, a side or distance of 0, a fraction outside [0, 1).
+pub fn binary_labels_from_masks(data: &Dataset, block_px: u32, stride_px: u32, cancer_from: f64) -> Result<Vec<BinaryBlock>> {
+    if !(0.0..1.0).contains(&cancer_from) {
+        return Err(Error::setting("--cancer-from", "a fraction in [0, 1)", cancer_from));
+    }
+    let mut blocks = Vec::new();
+    for name in data.names() {
+        let size = data.image(name)?.dimensions();
+        let mask = data.mask(name, size)?;
+        for (x, y) in grid(name, size, block_px, stride_px)? {
+            let block = Block { image: name.to_owned(), x, y, width: block_px, height: block_px, probability: 0.0, z: 0 };
+            let cancer = cancer_fraction(&mask, &block) > cancer_from;
+            blocks.push(BinaryBlock { image: block.image, x, y, width: block_px, height: block_px, cancer });
+        }
+    }
+    Ok(blocks)
+}
+
+/// Reads blocks with one bit each.
+///
+/// # Errors
+/// A row that cannot be read, a bit that is neither 0 nor 1, an empty block: with the line's number; a file without blocks.
+pub fn read_binary_blocks(path: &Path) -> Result<Vec<BinaryBlock>> {
+    let blocks: Vec<BinaryBlock> = read_csv(path)?;
+    for (row, block) in blocks.iter().enumerate() {
+        if block.width == 0 || block.height == 0 {
+            let found = format!("found {} x {}", block.width, block.height);
+            return Err(Error::file(path, format!("line {}: block: expected a width and height above 0, {found}", row + 2)));
+        }
+    }
+    if blocks.is_empty() {
+        return Err(Error::file(path, "no block in this file"));
+    }
+    Ok(blocks)
+}
+
+/// Writes blocks with one bit each.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn write_binary_blocks(path: &Path, blocks: &[BinaryBlock]) -> Result<()> {
+    write_csv(path, blocks)
+}
+
+mod zero_or_one {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(cancer: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(u8::from(*cancer))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+        match u64::deserialize(deserializer)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(D::Error::custom(format!("cancer: expected 0 or 1, found {other}"))),
+        }
+    }
+}

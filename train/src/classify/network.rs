@@ -1,0 +1,94 @@
+//! A block to one logit: stages of convolutions with max pooling between them, averaged over the block.
+//!
+//! Width w and depth d: the input is halved by averaging (at 1 um/px a lymphocyte is still 4 px wide, and the first stage costs a quarter),
+//! then come d stages of w, 2w, 4w, ... channels with 2x2 max pooling between them, the mean over all positions, and a linear layer.
+
+use crate::network::{Maker, NormKind, Stage};
+use burn::module::Module;
+use burn::nn::conv::Conv2d;
+use burn::tensor::activation::relu;
+use burn::tensor::module::{avg_pool2d, max_pool2d};
+use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
+use burn::tensor::{Device, Tensor};
+
+/// Shape of a [`BlockNetwork`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BlockNetworkConfig {
+    pub(super) width: usize,
+    pub(super) depth: usize,
+}
+
+impl BlockNetworkConfig {
+    /// Smallest side of a block in pixels: one position is left in the last stage.
+    pub(super) fn least_px(&self) -> usize {
+        1 << self.depth
+    }
+
+    /// A network with weights drawn from the seed.
+    pub(super) fn init(&self, seed: u64, device: &Device) -> BlockNetwork {
+        let mut make = Maker::new(seed, NormKind::Batch, device);
+        let channels = |stage: usize| self.width << stage;
+        let stages = (0..self.depth).map(|i| make.stage(if i == 0 { 3 } else { channels(i - 1) }, channels(i))).collect();
+        let head = make.head(channels(self.depth.saturating_sub(1)), 1);
+        BlockNetwork { stages, head }
+    }
+}
+
+/// The network (see the module's text).
+#[derive(Module, Debug)]
+pub(super) struct BlockNetwork {
+    stages: Vec<Stage>,
+    head: Conv2d,
+}
+
+impl BlockNetwork {
+    /// `[n, 3, h, w]` normalised pixels to `[n]` logits.
+    pub(super) fn forward(&self, input: Tensor<4>) -> Tensor<1> {
+        let mut x = avg_pool2d(input, AvgPoolOptions::new([2, 2])); // [n, 3, h/2, w/2]
+        for (i, stage) in self.stages.iter().enumerate() {
+            if i > 0 {
+                x = max_pool2d(x, MaxPoolOptions::new([2, 2])); // [n, w 2^(i-1), h/2^(i+1), w/2^(i+1)]
+            }
+            x = stage.forward(x); // [n, w 2^i, h/2^(i+1), w/2^(i+1)]
+        }
+        let mean = x.mean_dim(3).mean_dim(2); // [n, w 2^(d-1), 1, 1]
+        let count = mean.dims()[0];
+        self.head.forward(mean).reshape([count])
+    }
+}
+
+/// Mean binary cross-entropy of logits `[n]` against targets `[n]` of 0 or 1: `max(x, 0) - x t + ln(1 + exp(-|x|))`, which neither
+/// overflows nor loses a small probability.
+pub(super) fn cross_entropy(logits: Tensor<1>, targets: Tensor<1>) -> Tensor<1> {
+    (relu(logits.clone()) - logits.clone() * targets + logits.abs().neg().exp().log1p()).mean()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cross_entropy_is_that_of_the_sigmoid_and_stays_finite() {
+        let device = Device::flex();
+        let value =
+            |x: f32, t: f32| cross_entropy(Tensor::from_floats([x], &device), Tensor::from_floats([t], &device)).into_scalar::<f32>();
+        for (x, t) in [(0.3_f64, 1.0_f64), (-2.0, 1.0), (1.7, 0.0), (0.0, 0.0)] {
+            let p = 1.0 / (1.0 + (-x).exp());
+            let expected = -(t * p.ln() + (1.0 - t) * (1.0 - p).ln());
+            assert!((f64::from(value(x as f32, t as f32)) - expected).abs() < 1e-6, "{x} {t}");
+        }
+        assert_eq!(value(1000.0, 0.0), 1000.0);
+        assert_eq!(value(-1000.0, 1.0), 1000.0);
+        assert_eq!(value(1000.0, 1.0), 0.0);
+    }
+
+    #[test]
+    fn the_smallest_block_has_one_position_left() {
+        let device = Device::flex();
+        let config = BlockNetworkConfig { width: 2, depth: 3 };
+        let network = config.init(1, &device);
+        for side in [config.least_px(), config.least_px() + 3] {
+            assert_eq!(network.forward(Tensor::zeros([2, 3, side, side], &device)).dims(), [2]);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! One batch: sampled, read, with replacements for what cannot be read, and changed.
+
+use super::{Batch, LoaderSettings, OnCorrupt, SkippedImage};
+use crate::data::{BlockPixels, UNKNOWN_CLASS};
+use crate::error::{Error, Result};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Most blocks that are tried in the place of one: a label of which so many in a row cannot be read has none worth training on.
+const MAX_ATTEMPTS: usize = 256;
+
+/// Makes batches; shared by the workers, without a state of its own.
+pub(super) struct Maker {
+    settings: LoaderSettings,
+    stop: Arc<AtomicBool>,
+}
+
+impl Maker {
+    pub(super) fn new(settings: LoaderSettings, stop: Arc<AtomicBool>) -> Self {
+        Self { settings, stop }
+    }
+
+    /// Turns a panic of `make` (of a decoder, on a file that nobody has foreseen) into an error.
+    pub(super) fn guarded<T>(&self, step: usize, make: impl FnOnce() -> Result<T>) -> Result<T> {
+        std::panic::catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned())).unwrap_or_default();
+            Err(Error::Training { step, reason: format!("a thread that loads blocks has failed: {text}") })
+        })
+    }
+
+    /// The batch of a step; nothing when the loader ends meanwhile.
+    pub(super) fn batch(&self, step: usize) -> Result<Option<Batch>> {
+        let LoaderSettings { reader, sampler, augmentation, seed, .. } = &self.settings;
+        let size = reader.block_size();
+        let area = size.0 as usize * size.1 as usize;
+        let mut groups = sampler.groups(step);
+        let count: usize = groups.iter().map(|group| group.blocks.len()).sum();
+        let mut batch = Batch {
+            step,
+            groups: Vec::new(),
+            images: Vec::with_capacity(3 * area * count),
+            valid: None,
+            classes: None,
+            skipped: Vec::new(),
+        };
+        let mut slot = 0;
+        for group in &mut groups {
+            for place in 0..group.blocks.len() {
+                if self.stop.load(Ordering::Relaxed) {
+                    return Ok(None);
+                }
+                let index = group.blocks[place];
+                let mut pixels = match reader.read(index) {
+                    Ok(pixels) => pixels,
+                    Err(error) => {
+                        self.skip(index, error, &mut batch.skipped)?;
+                        let (index, pixels) = self.replacement(step, slot, group.label, &group.blocks, &mut batch.skipped)?;
+                        group.blocks[place] = index;
+                        pixels
+                    }
+                };
+                augmentation.apply(&mut pixels, size, *seed, step, slot)?;
+                batch.images.extend_from_slice(&pixels.rgb);
+                append(&mut batch.valid, pixels.valid, slot, count, area, 1);
+                append(&mut batch.classes, pixels.classes, slot, count, area, UNKNOWN_CLASS);
+                slot += 1;
+            }
+        }
+        batch.groups = groups;
+        Ok(Some(batch))
+    }
+
+    /// Notes a block that cannot be read, or gives the error back where nothing is to be skipped.
+    fn skip(&self, index: usize, error: Error, skipped: &mut Vec<SkippedImage>) -> Result<()> {
+        // Anything else (closed masks, a block outside its image) is a mistake in the settings, which skipping would hide.
+        let by_image = matches!(error, Error::File { .. } | Error::Io { .. } | Error::NoValidPixel { .. });
+        if self.settings.on_corrupt == OnCorrupt::Stop || !by_image {
+            return Err(error);
+        }
+        let image = self.settings.reader.blocks()[index].image.clone();
+        let note = SkippedImage { image, reason: error.to_string() };
+        if !skipped.contains(&note) {
+            skipped.push(note);
+        }
+        Ok(())
+    }
+
+    /// A readable block of the label; one that is in the group already only where there is no other.
+    fn replacement(
+        &self,
+        step: usize,
+        slot: usize,
+        label: usize,
+        group: &[usize],
+        skipped: &mut Vec<SkippedImage>,
+    ) -> Result<(usize, BlockPixels)> {
+        let LoaderSettings { reader, sampler, .. } = &self.settings;
+        let candidates = sampler.candidates(label);
+        let attempts: Vec<usize> =
+            (0..candidates.min(MAX_ATTEMPTS)).filter_map(|attempt| sampler.replacement(step, slot, attempt, label)).collect();
+        let (known, new): (Vec<usize>, Vec<usize>) = attempts.iter().partition(|index| group.contains(index));
+        for index in new.into_iter().chain(known) {
+            match reader.read(index) {
+                Ok(pixels) => return Ok((index, pixels)),
+                Err(error) => self.skip(index, error, skipped)?,
+            }
+        }
+        let last = skipped.last().map(|skipped| skipped.reason.clone()).unwrap_or_default();
+        let reason = format!("none of {} blocks of z {label} can be read ({candidates} in all); the last: {last}", attempts.len());
+        Err(Error::Training { step, reason })
+    }
+}
+
+/// Appends a block's plane to a batch's, which begins to exist with the first block that has one.
+fn append(planes: &mut Option<Vec<u8>>, plane: Option<Vec<u8>>, slot: usize, count: usize, area: usize, default: u8) {
+    if planes.is_none() && plane.is_none() {
+        return;
+    }
+    let planes = planes.get_or_insert_with(|| {
+        let mut planes = Vec::with_capacity(count * area);
+        planes.resize(slot * area, default);
+        planes
+    });
+    match plane {
+        Some(plane) => planes.extend_from_slice(&plane),
+        None => planes.resize((slot + 1) * area, default),
+    }
+}

@@ -1,0 +1,80 @@
+//! Cross-entropy of the pixels whose class is known, for mixed training and the fully supervised bound.
+
+use crate::data::UNKNOWN_CLASS;
+use burn::tensor::activation::{log_softmax, relu};
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// Mean cross-entropy over all pixels whose class is known; `None` where there is no such pixel.
+///
+/// - `logits`: `[n, outputs, h, w]`; one output is the logit of class 1 against class 0
+/// - `classes`: n h w bytes, the class of every pixel, [`UNKNOWN_CLASS`] where it is not known
+/// - `valid`: n h w bytes, 0 where a pixel counts for nothing
+pub fn cross_entropy(logits: Tensor<4>, classes: &[u8], valid: Option<&[u8]>, device: &Device) -> Option<Tensor<1>> {
+    let [n, outputs, h, w] = logits.dims();
+    let known: Vec<f32> = classes
+        .iter()
+        .enumerate()
+        .map(|(i, &class)| if class != UNKNOWN_CLASS && valid.is_none_or(|valid| valid[i] != 0) { 1.0 } else { 0.0 })
+        .collect();
+    let count: f64 = known.iter().map(|&k| f64::from(k)).sum();
+    if count == 0.0 {
+        return None;
+    }
+    let known = Tensor::<4>::from_data(TensorData::new(known, [n, 1, h, w]), device);
+    let terms = if outputs == 1 {
+        let truth: Vec<f32> = classes.iter().map(|&class| f32::from(class == 1)).collect();
+        let truth = Tensor::<4>::from_data(TensorData::new(truth, [n, 1, h, w]), device);
+        // max(x, 0) - x y + log(1 + exp(-|x|)): no overflow for any x.
+        relu(logits.clone()) - logits.clone() * truth + logits.abs().neg().exp().log1p()
+    } else {
+        let pixels = h * w;
+        let mut truth = vec![0_f32; n * outputs * pixels];
+        for (i, &class) in classes.iter().enumerate().filter(|(_, class)| usize::from(**class) < outputs) {
+            truth[(i / pixels * outputs + usize::from(class)) * pixels + i % pixels] = 1.0;
+        }
+        let truth = Tensor::<4>::from_data(TensorData::new(truth, [n, outputs, h, w]), device);
+        (log_softmax(logits, 1) * truth).sum_dim(1).neg()
+    };
+    Some((terms * known).sum().div_scalar(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tolerance: f32 sums of a dozen terms of order 1.
+    const TOLERANCE: f64 = 1e-6;
+
+    fn value(loss: Option<Tensor<1>>) -> f64 {
+        f64::from(loss.unwrap().into_scalar::<f32>())
+    }
+
+    #[test]
+    fn agrees_with_the_textbook_formula_and_leaves_unknown_pixels_out() {
+        let device = Device::flex();
+        let x = [-2.0_f64, 0.5, 3.0, -100.0, 80.0, 1.0];
+        let classes = [0_u8, 1, 0, 1, UNKNOWN_CLASS, 1];
+        let logits = Tensor::<4>::from_data(TensorData::new(x.map(|x| x as f32).to_vec(), [1, 1, 2, 3]), &device);
+        let term = |i: usize| {
+            let z = if classes[i] == 1 { -x[i] } else { x[i] };
+            if z > 30.0 { z } else { z.exp().ln_1p() }
+        };
+        let expected = (term(0) + term(1) + term(2) + term(3) + term(5)) / 5.0;
+        assert!((value(cross_entropy(logits.clone(), &classes, None, &device)) - expected).abs() < 1e-5 * expected);
+        let valid = [1, 1, 0, 0, 1, 0];
+        let expected = (term(0) + term(1)) / 2.0;
+        assert!((value(cross_entropy(logits.clone(), &classes, Some(&valid), &device)) - expected).abs() < TOLERANCE);
+        assert!(cross_entropy(logits, &[UNKNOWN_CLASS; 6], None, &device).is_none());
+    }
+
+    #[test]
+    fn two_softmax_outputs_are_one_sigmoid_output() {
+        let device = Device::flex();
+        let x = [0.3_f32, -1.2, 2.0, 0.1];
+        let one = Tensor::<4>::from_data(TensorData::new(x.to_vec(), [1, 1, 2, 2]), &device);
+        let two = Tensor::cat(vec![one.clone().zeros_like(), one.clone()], 1);
+        let classes = [1, 0, UNKNOWN_CLASS, 1];
+        let (a, b) = (value(cross_entropy(one, &classes, None, &device)), value(cross_entropy(two, &classes, None, &device)));
+        assert!((a - b).abs() < TOLERANCE, "{a} {b}");
+    }
+}

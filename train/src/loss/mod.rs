@@ -1,0 +1,10 @@
+//! The core's loss formulas on tensors, where autodiff differentiates the very lines that run on a microcontroller; and the cross-entropy of
+//! mixed training.
+
+mod counts;
+mod cross_entropy;
+mod scalar;
+
+pub use counts::{BatchLoss, BatchTarget, PastMoments, batch_loss};
+pub use cross_entropy::cross_entropy;
+pub use scalar::TensorScalar;

@@ -1,0 +1,86 @@
+//! Counts of annotated blocks: which fraction of a block is of each high-resolution class.
+
+use super::MAX_CLASSES;
+use crate::data::{Block, Dataset, check_inside};
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+
+/// One annotated block: its label and what was found in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnnotatedBlock {
+    /// Low-resolution class.
+    pub z: usize,
+    /// Fraction of the block's known pixels that is of each high-resolution class; sums to 1.
+    pub counts: Vec<f64>,
+}
+
+impl AnnotatedBlock {
+    /// A block of two classes of which the given fraction is cancer.
+    pub(crate) fn with_cancer(z: usize, fraction: f64) -> Self {
+        Self { z, counts: vec![1.0 - fraction, fraction] }
+    }
+}
+
+/// Looks up blocks in the masks, in the order given. Each mask is read once.
+///
+/// # Errors
+/// Fewer than 2 or more than [`MAX_CLASSES`] classes; a block outside its image or without a known pixel; a missing or unfit mask.
+pub fn count_in_masks(data: &Dataset, blocks: &[Block], classes: usize) -> Result<Vec<AnnotatedBlock>> {
+    if !(2..=MAX_CLASSES).contains(&classes) {
+        return Err(Error::setting("--classes", format!("2 to {MAX_CLASSES} classes"), classes));
+    }
+    let mut by_image: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, block) in blocks.iter().enumerate() {
+        by_image.entry(&block.image).or_default().push(index);
+    }
+    let mut found: Vec<AnnotatedBlock> = blocks.iter().map(|block| AnnotatedBlock { z: block.z, counts: Vec::new() }).collect();
+    for (image, indices) in by_image {
+        let size = data.image(image)?.dimensions();
+        let mask = data.class_mask(image, size, classes)?;
+        for index in indices {
+            let block = &blocks[index];
+            check_inside(block, size)?;
+            found[index].counts = class_fractions(&mask, size.0, block, classes).ok_or_else(|| {
+                let found = format!("{} x {} px at ({}, {}) of '{image}', all unknown", block.width, block.height, block.x, block.y);
+                Error::setting("block", "a block with known pixels in its mask", found)
+            })?;
+        }
+    }
+    Ok(found)
+}
+
+/// Fraction of each class among a block's known pixels; none when it has no known pixel. A pixel is known when its value is below `classes`.
+///
+/// `mask` is row by row, `width` pixels a row; the block must lie inside it.
+fn class_fractions(mask: &[u8], width: u32, block: &Block, classes: usize) -> Option<Vec<f64>> {
+    let mut pixels = vec![0_u64; classes];
+    for y in block.y..block.y + block.height {
+        let start = y as usize * width as usize + block.x as usize;
+        for &class in &mask[start..start + block.width as usize] {
+            if let Some(count) = pixels.get_mut(usize::from(class)) {
+                *count += 1;
+            }
+        }
+    }
+    let known: u64 = pixels.iter().sum();
+    (known > 0).then(|| pixels.iter().map(|&count| count as f64 / known as f64).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fractions_are_of_the_known_pixels_of_the_block_alone() {
+        #[rustfmt::skip]
+        let mask = [
+            9, 9, 9, 9,
+            9, 0, 2, 9,
+            9, 2, 255, 9,
+        ];
+        let block = |x, y, width, height| Block { image: String::new(), x, y, width, height, probability: 0.0, z: 0 };
+        assert_eq!(class_fractions(&mask, 4, &block(1, 1, 2, 2), 3), Some(vec![1.0 / 3.0, 0.0, 2.0 / 3.0]));
+        assert_eq!(class_fractions(&mask, 4, &block(1, 1, 1, 1), 3), Some(vec![1.0, 0.0, 0.0]));
+        assert_eq!(class_fractions(&mask, 4, &block(0, 0, 4, 1), 3), None);
+    }
+}
