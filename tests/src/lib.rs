@@ -5,6 +5,9 @@
 //! | `flow` | the whole journey, from tissue and block labels to masks at the microscope: read this first |
 //! | `golden` | core and the tensor route against values of 60-digit arithmetic by an independent program |
 //! | `gradients` | autodiff on tensors against the core's closed-form gradients |
+//! | `queue` | a group enlarged by earlier blocks against the core's moments of the whole group |
+//! | `loss_cost` | what the loss and its backward pass cost beside the network |
+//! | `land_cover` | four classes, learned from sixteen labels of blocks |
 //! | `export` | the exported ONNX file in the edge runtime against the network in burn |
 //!
 //! Environment: `LSR_VECTORS` (a file of golden values, [`golden`]), `LSR_DATA` (the folder of data sets, [`data`]), `LSR_REQUIRE` (a comma

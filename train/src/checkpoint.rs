@@ -43,7 +43,6 @@ pub(crate) struct Progress {
 /// `state.json` of a checkpoint.
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
-    #[serde(flatten)]
     progress: Progress,
     /// Of every other file.
     sha256: BTreeMap<String, String>,

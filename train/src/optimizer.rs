@@ -88,7 +88,13 @@ impl ModuleMapper for Step<'_> {
         };
         square_average.put(id, average.clone());
         let step = gradient / average.sqrt().add_scalar(*epsilon);
-        let moved = weight.inner() - step.mul_scalar(self.learning_rate);
-        Param::from_mapped_value(id, Tensor::from_inner(moved).require_grad(), mapper)
+        let strategy = weight.gradient_checkpointing_strategy();
+        let moved = (weight.inner() - step.mul_scalar(self.learning_rate)).autodiff();
+        // Tensors of one operation must agree on what is kept for the backward pass and what is computed again.
+        let moved = match strategy {
+            Some(strategy) => moved.with_gradient_checkpointing_strategy(strategy),
+            None => moved,
+        };
+        Param::from_mapped_value(id, moved.require_grad(), mapper)
     }
 }

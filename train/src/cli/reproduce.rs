@@ -51,6 +51,9 @@ pub(crate) struct ReproduceArgs {
     /// Steps of each fold of the block classifier
     #[arg(long, value_name = "N")]
     pub(crate) classifier_steps: Option<usize>,
+    /// Systems that are trained at the same time, sharing the processor's cores
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) jobs: usize,
     /// cpu, cuda or cuda:N
     #[arg(long, default_value = "cpu")]
     pub(crate) device: DeviceChoice,

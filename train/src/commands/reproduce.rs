@@ -28,6 +28,7 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> Result<()> {
         test: args.test.clone(),
         seeds: args.seeds.unwrap_or(if args.quick { 1 } else { 3 }),
         budget,
+        jobs: args.jobs,
         device: args.device,
         um_per_px: args.um_per_px,
     };

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::network::{FullResolutionNet, Layer, Network, Norm, PIXEL_MEAN, PIXEL_STD, Stage, UNet};
 use crate::run_folder::RunFolder;
 use burn::module::Param;
-use burn::nn::conv::{Conv2d, ConvTranspose2d};
+use burn::nn::conv::ConvTranspose2d;
 use burn::tensor::{Device, Tensor};
 use prost::Message;
 use proto::{Attribute, Graph, Model, Node, OperatorSet, StringEntry, ValueInfo};

@@ -33,11 +33,12 @@ use judge::{Outcome, judge};
 use prepare::Lesson;
 use settings::Plan;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Who is told how far a reproduction is.
-pub trait Progress: Observer {
+pub trait Progress: Observer + Send {
     /// A part of the work begins.
     fn stage(&mut self, text: &str);
     /// Something worth reading.
@@ -51,8 +52,10 @@ pub trait Progress: Observer {
 /// Data or settings that cannot be, a folder begun with others, [`Error::Stopped`] when `stop` was set, a failing device or disk. A system
 /// whose loss is no number is no error but a line of the report.
 pub fn reproduce(settings: &ReproduceSettings, output: &Path, progress: &mut dyn Progress, stop: &AtomicBool) -> Result<()> {
-    if !(1..=1000).contains(&settings.seeds) {
-        return Err(Error::setting("--seeds", "1 to 1000", settings.seeds));
+    for (name, value, most) in [("--seeds", settings.seeds, 1000), ("--jobs", settings.jobs as u64, 64)] {
+        if !(1..=most).contains(&value) {
+            return Err(Error::setting(name, format!("1 to {most}"), value));
+        }
     }
     let (plan, data) = prepare::plan(settings, output)?;
     progress.note(&format!("{} training images, {} test images", plan.training.len(), plan.test.len()));
@@ -65,17 +68,94 @@ pub fn reproduce(settings: &ReproduceSettings, output: &Path, progress: &mut dyn
         let seed_folder = output.join(format!("seed-{seed}"));
         let lesson =
             prepare::lesson(&plan, &folder, seed, &seed_folder, settings.device, progress, stop).map_err(|error| stopped(error, output))?;
-        let mut outcomes = Vec::new();
-        for system in SYSTEMS {
-            let work =
-                Work { plan: &plan, data: &folder, lesson: &lesson, seed, device: settings.device, folder: seed_folder.join(system.key) };
-            outcomes.push(work.outcome(&system, progress, stop).map_err(|error| stopped(error, output))?);
-        }
-        done.push(outcomes);
+        let work = |system: &System| Work {
+            plan: &plan,
+            data: &folder,
+            lesson: &lesson,
+            seed,
+            device: settings.device,
+            folder: seed_folder.join(system.key),
+        };
+        let outcomes = side_by_side(settings.jobs, progress, stop, |system, progress| work(system).outcome(system, progress, stop));
+        done.push(outcomes.map_err(|error| stopped(error, output))?);
         write::write(&plan, &folder, &done, output)?;
         progress.note(&format!("report of {} seed(s) in {}", done.len(), output.join("table.md").display()));
     }
     Ok(())
+}
+
+/// The systems' outcomes in their order, `jobs` of them in the making at a time. One job has all cores; of several, each has its share: small networks
+/// do not fill two cores, two of them do. After an error no further system begins.
+fn side_by_side(
+    jobs: usize,
+    progress: &mut dyn Progress,
+    stop: &AtomicBool,
+    outcome: impl Fn(&System, &mut dyn Progress) -> Result<Outcome> + Sync,
+) -> Result<Vec<Outcome>> {
+    if jobs == 1 {
+        return SYSTEMS.iter().map(|system| outcome(system, progress)).collect();
+    }
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let (progress, next, failed) = (Mutex::new(progress), AtomicUsize::new(0), AtomicBool::new(false));
+    let work = || -> Result<Vec<(usize, Outcome)>> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads((cores / jobs).max(1)).build();
+        let pool = pool.map_err(|error| Error::setting("--jobs", "a number of threads that can be started", error))?;
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(system) = SYSTEMS.get(index).filter(|_| !failed.load(Ordering::Relaxed) && !stop.load(Ordering::Relaxed)) else {
+                return Ok(done);
+            };
+            let mut own = Shared { progress: &progress, name: system.name };
+            match pool.install(|| outcome(system, &mut own)) {
+                Ok(outcome) => done.push((index, outcome)),
+                Err(error) => {
+                    failed.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
+            }
+        }
+    };
+    let results: Vec<Result<_>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        let panicked = |_| Err(Error::setting("--jobs", "systems that train", "a panic in one of them"));
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect()
+    });
+    let mut all: Vec<(usize, Outcome)> = results.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+    if all.len() < SYSTEMS.len() {
+        return Err(Error::Stopped { again: "run the same command again".to_owned() });
+    }
+    all.sort_by_key(|(index, _)| *index);
+    Ok(all.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+/// The progress of one of several systems that are trained at once: what is said begins with its name, and steps are not shown.
+struct Shared<'a, 'b> {
+    progress: &'a Mutex<&'b mut dyn Progress>,
+    name: &'static str,
+}
+
+impl Shared<'_, '_> {
+    fn with(&self, tell: impl FnOnce(&mut dyn Progress)) {
+        // A thread that panicked while it spoke leaves nothing half-said.
+        tell(&mut **self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+}
+
+impl Observer for Shared<'_, '_> {
+    fn warn(&mut self, text: &str) {
+        self.with(|progress| progress.warn(&format!("{}: {text}", self.name)));
+    }
+}
+
+impl Progress for Shared<'_, '_> {
+    fn stage(&mut self, text: &str) {
+        self.with(|progress| progress.stage(text));
+    }
+
+    fn note(&mut self, text: &str) {
+        self.with(|progress| progress.note(text));
+    }
 }
 
 fn stopped(error: Error, output: &Path) -> Error {

@@ -26,13 +26,13 @@ pub struct System {
 }
 
 /// Key of the low-resolution model.
-pub const LOW_RESOLUTION: &str = "low_resolution";
+pub(super) const LOW_RESOLUTION: &str = "low_resolution";
 /// Key of the intra-instance loss as printed.
-pub const INTRA: &str = "intra";
+pub(super) const INTRA: &str = "intra";
 /// Key of the intra+inter-instance loss as printed.
-pub const INTRA_INTER: &str = "intra_inter";
+pub(super) const INTRA_INTER: &str = "intra_inter";
 /// Key of full supervision.
-pub const SUPERVISED: &str = "supervised";
+pub(super) const SUPERVISED: &str = "supervised";
 
 /// Every row, in the order of the table.
 pub const SYSTEMS: [System; 11] = [
@@ -45,12 +45,12 @@ pub const SYSTEMS: [System; 11] = [
     System { key: "overlap", name: "intra+inter, overlap", method: Method::Counts(Preset::Paper, None, Some(Distance::Overlap)) },
     System {
         key: "kl_predicted_target",
-        name: "intra+inter, KL(predicted ‖ prior)",
+        name: "intra+inter, KL(predicted, prior)",
         method: Method::Counts(Preset::Paper, None, Some(Distance::KlPredictedTarget)),
     },
     System {
         key: "kl_target_predicted",
-        name: "intra+inter, KL(prior ‖ predicted)",
+        name: "intra+inter, KL(prior, predicted)",
         method: Method::Counts(Preset::Paper, None, Some(Distance::KlTargetPredicted)),
     },
     System {

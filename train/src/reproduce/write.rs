@@ -2,7 +2,7 @@
 
 use super::judge::Outcome;
 use super::settings::Plan;
-use super::system::{INTRA, INTRA_INTER, LOW_RESOLUTION, SUPERVISED, SYSTEMS};
+use super::system::{INTRA, INTRA_INTER, LOW_RESOLUTION, Method, SUPERVISED, SYSTEMS, System};
 use crate::atomic;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -34,12 +34,22 @@ pub(super) fn write(plan: &Plan, data: &Path, done: &[Vec<Outcome>], output: &Pa
     let images = Images::read(plan, data, output)?;
     let figures = output.join("figures");
     atomic::make_folder(&figures)?;
-    let (grid, boundaries) = (images.grid(plan)?, images.boundaries(plan)?);
-    for (name, scene) in [("masks", &grid), ("boundaries", &boundaries)] {
+    let paper = [(Contour::low_resolution(), LOW_RESOLUTION), (Contour::intra(), INTRA), (Contour::intra_inter(), INTRA_INTER)];
+    let mut drawn = vec![
+        ("masks", "Masks of every system on test images, seed 0 (white: cancer).".to_owned(), images.grid(plan)?),
+        ("boundaries", "Boundaries on the tissue, as in the paper's Figure 4, seed 0.".to_owned(), images.boundaries(plan, &paper)?),
+    ];
+    if let Some(best) = report.best() {
+        let blue = Contour { name: best.name.to_owned(), ..Contour::intra_inter() };
+        let contours = [(Contour::low_resolution(), LOW_RESOLUTION), (Contour::supervised(), SUPERVISED), (blue, best.key)];
+        let caption = format!("The same for the best system without pixel masks, {}, and for full supervision, seed 0.", best.name);
+        drawn.push(("boundaries-best", caption, images.boundaries(plan, &contours)?));
+    }
+    for (name, _, scene) in &drawn {
         atomic::write(&figures.join(format!("{name}.png")), &scene.png()?)?;
         atomic::write(&figures.join(format!("{name}.svg")), scene.svg()?.as_bytes())?;
     }
-    atomic::write(&output.join("report.html"), report.html(&grid, &boundaries)?.as_bytes())
+    atomic::write(&output.join("report.html"), report.html(&drawn)?.as_bytes())
 }
 
 struct Report<'a> {
@@ -86,6 +96,16 @@ impl<'a> Report<'a> {
             }
         }
         lines
+    }
+
+    /// The system without pixel masks whose masked Dice is highest, the low-resolution model aside.
+    fn best(&self) -> Option<System> {
+        let weak = SYSTEMS.into_iter().filter(|system| matches!(system.method, Method::Counts(..)));
+        let dice = |system: &System| {
+            let found = self.comparison.systems.iter().find(|summary| summary.key == system.key);
+            found.and_then(|summary| summary.masked_dice.mean).unwrap_or(0.0)
+        };
+        weak.max_by(|a, b| dice(a).total_cmp(&dice(b)))
     }
 
     fn calibration(&self, seed: usize) -> Vec<Calibration> {
@@ -152,20 +172,19 @@ impl<'a> Report<'a> {
         text
     }
 
-    fn html(&self, grid: &Scene, boundaries: &Scene) -> Result<String> {
+    fn html(&self, drawn: &[(&str, String, Scene)]) -> Result<String> {
         let mut plots = Vec::new();
         for calibration in self.calibration(SHOWN_SEED) {
             if let Some(svg) = calibration_plot(&calibration.labels)? {
                 plots.push((calibration.system, svg));
             }
         }
-        let (grid, boundaries) = (grid.png()?, boundaries.png()?);
+        let figures = drawn.iter().map(|(_, caption, scene)| Ok((caption, scene.png()?))).collect::<Result<Vec<_>>>()?;
         let body = html! {
             (warnings_html(&self.failures()))
             @for (heading, table) in self.tables() { h2 { (heading) } (table_html(&table)) }
             h2 { "Masks" }
-            (png_figure(&grid, "Masks of every system", "Masks of every system on test images, seed 0 (white: cancer)."))
-            (png_figure(&boundaries, "Boundaries of masks on the tissue", "Boundaries on the tissue, as in the paper's Figure 4, seed 0."))
+            @for (caption, png) in &figures { (png_figure(png, caption, caption)) }
             h2 { "Calibration" }
             p { "Predicted counts of the test images' blocks against the count prior, by label; seed 0." }
             div.gallery { @for (system, svg) in &plots { (svg_figure(svg, system, system)) } }
@@ -212,13 +231,12 @@ impl Images {
         mask_grid(&columns, &rows, &GridOptions { panel_px: 160, um_per_px: stated(plan), ..GridOptions::default() })
     }
 
-    fn boundaries(&self, plan: &Plan) -> Result<Scene> {
-        let of = |key: &str| SYSTEMS.iter().position(|system| system.key == key);
-        let drawn =
-            [(Contour::low_resolution(), of(LOW_RESOLUTION)), (Contour::intra(), of(INTRA)), (Contour::intra_inter(), of(INTRA_INTER))];
+    /// The boundaries of some systems, and the true ones above them.
+    fn boundaries(&self, plan: &Plan, drawn: &[(Contour, &str)]) -> Result<Scene> {
         let contours: Vec<Contour> = drawn.iter().map(|(contour, _)| contour.clone()).chain([Contour::ground_truth()]).collect();
+        let of = |key: &str| SYSTEMS.iter().position(|system| system.key == key);
         let masks: Vec<Vec<Option<&GrayImage>>> = (0..self.names.len())
-            .map(|i| drawn.iter().map(|(_, system)| system.map(|system| &self.masks[system][i])).chain([Some(&self.truth[i])]).collect())
+            .map(|i| drawn.iter().map(|(_, key)| of(key).map(|system| &self.masks[system][i])).chain([Some(&self.truth[i])]).collect())
             .collect();
         let panels: Vec<BoundaryPanel> =
             (0..self.names.len()).map(|i| BoundaryPanel { name: &self.names[i], image: &self.tissue[i], masks: &masks[i] }).collect();

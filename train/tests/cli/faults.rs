@@ -32,7 +32,8 @@ fn damaged_images_are_named() {
     let shop = Workshop::with_data();
     let whole = shop.read("data/images/0001.png");
     shop.write("data/images/0001.png", &whole[..whole.len() / 2]);
-    shop.refuses(&shop.fit("run", &["--steps", "1"]), &["images/0001.png", "cannot be decoded"]);
+    shop.refuses(&shop.fit("run", &["--steps", "60"]), &["images/0001.png", "cannot be decoded"]);
+    std::fs::remove_dir_all(shop.path("run")).unwrap();
     shop.write("data/images/0001.png", b"");
     shop.refuses(&shop.fit("run", &["--steps", "1"]), &["images/0001.png", "cannot be decoded"]);
     // A JPEG's decoder would fill the missing part with grey; its content counts, not its extension.
@@ -42,7 +43,7 @@ fn damaged_images_are_named() {
     shop.write("data/images/0001.png", &jpeg);
     shop.succeeds(&shop.fit("from-jpeg", &["--steps", "1"]));
     shop.write("data/images/0001.png", &jpeg[..jpeg.len() / 2]);
-    shop.refuses(&shop.fit("run", &["--steps", "1"]), &["images/0001.png", "end too early"]);
+    shop.refuses(&shop.fit("run", &["--steps", "60"]), &["images/0001.png", "end too early"]);
     shop.write("data/images/0001.png", &whole);
     let mask = shop.read("data/masks/0000.png");
     shop.succeeds(&["synth", "--output", "small", "--images", "1", "--size", "64"]);
@@ -159,4 +160,32 @@ fn a_disk_that_fills_up_keeps_the_checkpoint_before_it() {
     assert_eq!(shop.leftovers(), Vec::<std::path::PathBuf>::new());
     shop.succeeds(&["fit", "--resume", "--output", "run"]);
     assert!(shop.path("run/checkpoints/step-00000006/model.bpk").exists());
+}
+
+#[test]
+fn an_image_that_breaks_in_the_middle_of_training_is_skipped_by_flag() {
+    let shop = Workshop::with_data();
+    let whole = shop.read("data/images/0001.png");
+    // The header is good, the pixels are not.
+    shop.write("data/images/0001.png", &whole[..whole.len() * 2 / 3]);
+    let (_, error) = shop.succeeds(&shop.fit("run", &["--steps", "60", "--on-corrupt", "skip"]));
+    assert!(error.contains("skipped '0001'") && error.contains("images/0001.png") && error.contains("cannot be decoded"), "{error}");
+    assert_eq!(error.matches("skipped '0001'").count(), 1, "said once: {error}");
+    shop.refuses(&shop.fit("stop", &["--steps", "60"]), &["images/0001.png", "cannot be decoded"]);
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_with_the_step_the_group_and_its_statistics() {
+    let shop = Workshop::with_data();
+    // The same block again and again has no spread, and without a floor its logarithm is infinite.
+    let block = "0000,0,0,32,32,0.1,0\n";
+    shop.write("blocks.csv", format!("image,x,y,width,height,probability,z\n{}", block.repeat(4)));
+    shop.write("prior.csv", "z,class,mean,std,n\n0,0,0.9,0.1,4\n0,1,0.1,0.1,4\n");
+    let flags = ["--steps", "3", "--scheme", "inter", "--distance", "max_product", "--variance-floor", "0", "--augment", "false"];
+    let base =
+        ["fit", "--data", "data", "--blocks", "blocks.csv", "--prior", "prior.csv", "--output", "run", "--width", "2", "--depth", "2"];
+    shop.refuses(
+        &[&base[..], &flags, &["--group", "4"]].concat(),
+        &["step 1", "loss is -inf", "z 0: mean 0.", "spread 0 for eta 0.1, rho 0.1"],
+    );
 }

@@ -7,4 +7,6 @@ mod collapse;
 mod faults;
 mod prior;
 mod program;
+mod reproduce;
 mod resume;
+mod training;

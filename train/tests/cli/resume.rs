@@ -121,3 +121,45 @@ fn a_run_that_changed_underneath_is_not_continued() {
     shop.write("data/images/0000.png", image);
     shop.succeeds(&["fit", "--resume", "--output", "run", "--steps", "2"]);
 }
+
+/// Kills a run at a random moment, 20 times, until it has come through.
+#[test]
+fn twenty_kills_at_random_moments_change_nothing() {
+    let shop = Workshop::with_data();
+    let flags = ["--steps", STEPS, "--checkpoint-every", "3", "--seed", "11"];
+    shop.succeeds(&shop.fit("whole", &flags));
+    // A fixed sequence of moments (splitmix64), so that a failure can be looked at again.
+    let mut state = 20_u64;
+    let mut random = move || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        (z ^ (z >> 27)) >> 32
+    };
+    let mut finished = 0;
+    for kill in 0..20 {
+        let begun = shop.path("broken/config.toml").exists();
+        let arguments = if begun { vec!["fit", "--resume", "--output", "broken"] } else { shop.fit("broken", &flags) };
+        let mut child = shop.start(&arguments);
+        // From before the first file to about the end of the run.
+        std::thread::sleep(Duration::from_millis(random() % 300));
+        if child.try_wait().unwrap().is_some() {
+            // It came through: every kill must hit a run, so it begins anew.
+            finished += 1;
+            assert_same_run(&shop, "whole", "broken");
+            std::fs::remove_dir_all(shop.path("broken")).unwrap();
+            std::fs::remove_file(shop.path("broken.onnx")).unwrap();
+            continue;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        println!("kill {kill}: {:?}", std::fs::read_dir(shop.path("broken/checkpoints")).map(Iterator::count));
+    }
+    if shop.path("broken/config.toml").exists() {
+        shop.succeeds(&["fit", "--resume", "--output", "broken"]);
+    } else {
+        shop.succeeds(&shop.fit("broken", &flags));
+    }
+    println!("{finished} runs came through between the kills");
+    assert_same_run(&shop, "whole", "broken");
+    assert_eq!(shop.leftovers(), Vec::<std::path::PathBuf>::new());
+}
