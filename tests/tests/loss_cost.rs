@@ -1,7 +1,5 @@
 //! The loss and its backward pass cost next to nothing beside the network's.
 
-#![expect(clippy::unwrap_used, reason = "tests: an unexpected error is a failure")]
-
 use burn::tensor::{Device, Tensor, TensorData};
 use lsr_core::{Loss, Preset};
 use lsr_train::{Architecture, BatchTarget, NetworkConfig, NormKind, UpSampling, batch_loss, input_from_rgb8, probabilities};

@@ -3,9 +3,12 @@
 //! The modules in the order in which the data flows:
 //!
 //! ```text
-//! synth ─► data ─► label ─► prior ─► sampler ─► model ─► loss ─► fit ─► checkpoint ─► evaluate, onnx
-//! tissue   images  blocks   counts   same-z     U-Net    core's   the    config and    masks,
-//!                  and z    per z    groups              formulas loop   weights       file for the edge
+//! synth ─► data ─► classify ─► prior ─► sampler ─► network ─► loss ─► fit ─► evaluate ─► onnx
+//! tissue   blocks  label z     counts   same-z     U-Net      core's   the    masks and   file for
+//!          read    of every    per z    groups                formulas loop   scores      the edge
+//!          lazily  block
+//! run, checkpoint, metrics ─► run_page, report        reproduce = all of it for every system ─► statistics, figure, report
+//! folder of a run             one HTML page                                                     tables, pictures, page
 //! ```
 // Asking whether CUDA's library is there is the one unsafe call (see `device`), and only builds with CUDA have it.
 #![cfg_attr(not(feature = "cuda"), forbid(unsafe_code))]
@@ -19,12 +22,14 @@ mod config;
 mod csv_file;
 mod data;
 mod device;
+mod draw_target;
 mod ema;
 mod error;
 mod evaluate;
 pub mod figure;
 mod fit;
 mod label;
+mod label_weights;
 mod loss;
 mod metrics;
 mod network;
@@ -53,7 +58,7 @@ pub use classify::{
     fit_classifier, low_resolution_map, read_binary_blocks, write_binary_blocks, write_low_resolution_maps,
 };
 pub use collapse::{LabelStatistics, LabelTracker, collapse, table as statistics_table};
-pub use config::{FitOptions, LabelWeights, RunConfig, Schedule, StopOn};
+pub use config::{FitOptions, RunConfig, Schedule, StopOn};
 pub use data::{
     Augmentation, Batch, Block, BlockPixels, BlockReader, CacheEvent, DataCard, Dataset, ImageSource, ImageStore, Loader, LoaderSettings,
     MAX_LABELS, OnCorrupt, ReaderOptions, SkippedImage, UNKNOWN_CLASS, WholeImage, read_blocks, write_blocks,
@@ -65,6 +70,7 @@ pub use evaluate::{
 };
 pub use fit::{Observer, Summary, Timing, train};
 pub use label::{LabelSettings, label_from_masks};
+pub use label_weights::LabelWeights;
 pub use loss::{BatchLoss, BatchTarget, PastMoments, TensorScalar, batch_loss, cross_entropy};
 pub use metrics::{StepReport, ValidationReport};
 pub use network::{

@@ -145,8 +145,11 @@ fn check(data: &Dataset, blocks: &[Block], prior: &Prior, config: &RunConfig, pr
     Ok(())
 }
 
+/// Blocks, shared with the threads that read them.
+type Blocks = Arc<Vec<Block>>;
+
 /// Blocks to train on and blocks to watch.
-fn split(data: &Dataset, blocks: &[Block], config: &RunConfig) -> Result<(Arc<Vec<Block>>, Arc<Vec<Block>>)> {
+fn split(data: &Dataset, blocks: &[Block], config: &RunConfig) -> Result<(Blocks, Blocks)> {
     if config.validation.is_empty() {
         return Ok((Arc::new(blocks.to_vec()), Arc::default()));
     }

@@ -2,15 +2,14 @@
 
 mod options;
 mod schedule;
-mod weights;
 
 pub use options::FitOptions;
 pub use schedule::Schedule;
-pub use weights::LabelWeights;
 
 use crate::data::{Augmentation, OnCorrupt};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
+use crate::label_weights::LabelWeights;
 use crate::network::{Architecture, NetworkConfig};
 use crate::sampling::Sampling;
 use lsr_core::{Distance, Loss, Scheme, Stabilisers, VarianceModel};

@@ -1,9 +1,10 @@
 //! What clap reads from flags and serde from a TOML file, and the defaults where neither says anything.
 
-use super::{LabelWeights, RunConfig, Schedule, StopOn};
+use super::{RunConfig, Schedule, StopOn};
 use crate::data::{Augmentation, OnCorrupt};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
+use crate::label_weights::LabelWeights;
 use crate::network::{Architecture, NetworkConfig, NormKind, UpSampling};
 use crate::sampling::Sampling;
 use lsr_core::{Distance, Loss, Preset, Scheme, Stabilisers};

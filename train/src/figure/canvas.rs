@@ -2,14 +2,13 @@
 
 use super::outline::Outline;
 use super::scene::{Anchor, Font, Item, PAPER, Scene, Stroke};
+use crate::draw_target::Pixels;
 use embedded_graphics::mono_font::iso_8859_1::{FONT_9X15, FONT_9X18_BOLD};
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
-use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
-use embedded_graphics::prelude::{Dimensions, DrawTarget, Drawable, OriginDimensions, Pixel, Point, Size};
-use embedded_graphics::primitives::Rectangle;
+use embedded_graphics::pixelcolor::Rgb888;
+use embedded_graphics::prelude::{Drawable, Point};
 use embedded_graphics::text::{Alignment, Baseline, Text, TextStyleBuilder};
 use image::{Rgb, RgbImage};
-use std::convert::Infallible;
 
 /// Draws a figure on white.
 pub(super) fn draw(scene: &Scene) -> RgbImage {
@@ -25,32 +24,9 @@ pub(super) fn draw(scene: &Scene) -> RgbImage {
     canvas.pixels
 }
 
-/// An RGB image that embedded-graphics can draw on; what lies outside is left out.
+/// An image and what can be drawn on it; what lies outside is left out.
 pub(super) struct Canvas {
     pub(super) pixels: RgbImage,
-}
-
-impl OriginDimensions for Canvas {
-    fn size(&self) -> Size {
-        Size::new(self.pixels.width(), self.pixels.height())
-    }
-}
-
-impl DrawTarget for Canvas {
-    type Color = Rgb888;
-    type Error = Infallible;
-
-    fn draw_iter<I: IntoIterator<Item = Pixel<Rgb888>>>(&mut self, pixels: I) -> Result<(), Infallible> {
-        for Pixel(point, colour) in pixels {
-            self.set(i64::from(point.x), i64::from(point.y), Rgb([colour.r(), colour.g(), colour.b()]));
-        }
-        Ok(())
-    }
-
-    fn fill_solid(&mut self, area: &Rectangle, colour: Rgb888) -> Result<(), Infallible> {
-        let area = area.intersection(&self.bounding_box());
-        self.draw_iter(embedded_graphics::prelude::PointsIter::points(&area).map(|point| Pixel(point, colour)))
-    }
 }
 
 impl Canvas {
@@ -91,7 +67,7 @@ impl Canvas {
         // The fonts have Latin-1 only.
         let text = text.replace(['−', '–'], "-");
         let at = Point::new(i32::try_from(at.0).unwrap_or(i32::MAX), i32::try_from(at.1).unwrap_or(i32::MAX));
-        let Ok(_) = Text::with_text_style(&text, at, character, style).draw(self);
+        let Ok(_) = Text::with_text_style(&text, at, character, style).draw(&mut Pixels(&mut self.pixels));
     }
 
     /// Stamps a square of the line's width at every pixel along the outline. Dashes go on round corners.

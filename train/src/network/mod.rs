@@ -19,6 +19,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 /// A network of either architecture.
+#[expect(clippy::large_enum_variant, reason = "there is one network at a time, and its weights are elsewhere")]
 #[derive(Module, Debug)]
 pub enum Network {
     /// See [`UNet`].

@@ -33,7 +33,7 @@ fn a_reproduction_has_every_row_and_resumes_to_the_same_numbers() {
     }
 
     // Interrupted in the middle of a system, killed in the middle of another, and gone on with, several systems at a time.
-    let mut child = shop.start(&reproduce("broken", &["--seeds", "2"]));
+    let child = shop.start(&reproduce("broken", &["--seeds", "2"]));
     wait_for(&shop, "broken/seed-0/intra/run/config.toml");
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();

@@ -1,6 +1,6 @@
 //! The contact sheet: all blocks of a sheet in one picture, with their numbers and a line to write on.
 
-use super::canvas::{CHARACTER, Canvas};
+use super::mark::{CHARACTER, text};
 use image::imageops::overlay;
 use image::{Rgb, RgbImage};
 
@@ -23,11 +23,11 @@ pub(super) fn contact_sheet(pictures: &[RgbImage], heading: [&str; 2]) -> RgbIma
     let width = GAP_PX + (columns * cell.0).max(longest + GAP_PX);
     let mut page = RgbImage::from_pixel(width, GAP_PX + HEAD_PX + count.div_ceil(columns) * cell.1, Rgb([255; 3]));
     for (y, line) in (GAP_PX..).step_by(CHARACTER.1 as usize).zip(heading) {
-        Canvas(&mut page).text(line, GAP_PX, y);
+        text(&mut page, line, GAP_PX, y);
     }
     for (index, picture) in (0_u32..).zip(pictures) {
         let (x, y) = (GAP_PX + index % columns * cell.0, GAP_PX + HEAD_PX + index / columns * cell.1);
-        Canvas(&mut page).text(&format!("{:<4} ______ %", index + 1), x, y);
+        text(&mut page, &format!("{:<4} ______ %", index + 1), x, y);
         let centre = |room: u32, size: u32| i64::from(room.saturating_sub(size) / 2);
         let (left, top) = (centre(PICTURE_PX, picture.width()), centre(PICTURE_PX, picture.height()));
         overlay(&mut page, picture, i64::from(x) + left, i64::from(y + CAPTION_PX) + top);

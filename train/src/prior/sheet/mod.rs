@@ -9,8 +9,8 @@
 //! Number k in the page and in the picture is row k of `sheet.csv`. The rows are in random order and neither page nor picture shows z: an expert
 //! who knows the label estimates what the label suggests. (`sheet.csv` has z, for that is what its counts are of: fill in the page, not the table.)
 
-mod canvas;
 mod contact;
+mod mark;
 mod page;
 mod read;
 mod thumbnail;

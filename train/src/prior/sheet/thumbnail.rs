@@ -1,6 +1,6 @@
 //! A block as the expert sees it: with some of its surroundings, and framed.
 
-use super::canvas::Canvas;
+use super::mark::frame;
 use crate::data::Block;
 use embedded_graphics::pixelcolor::Rgb888;
 use image::imageops::{FilterType, resize};
@@ -32,7 +32,7 @@ pub(super) fn thumbnail(image: &RgbImage, block: &Block, context: u32, side: u32
     let mut picture = if (width, height) == cut.dimensions() { cut } else { resize(&cut, width, height, FilterType::CatmullRom) };
     for (ring, colour) in (0_u32..).zip(FRAME) {
         let grown = ring * LINE_PX;
-        Canvas(&mut picture).frame((margin - grown, margin - grown), (size.0 + 2 * grown, size.1 + 2 * grown), LINE_PX, colour);
+        frame(&mut picture, (margin - grown, margin - grown), (size.0 + 2 * grown, size.1 + 2 * grown), LINE_PX, colour);
     }
     picture
 }

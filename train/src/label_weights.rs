@@ -13,9 +13,19 @@ use std::str::FromStr;
 pub struct LabelWeights(BTreeMap<usize, f64>);
 
 impl LabelWeights {
-    /// The weight of a label.
+    /// The weight of a label that is named.
+    pub fn get(&self, label: usize) -> Option<f64> {
+        self.0.get(&label).copied()
+    }
+
+    /// Labels and weights, in the order of the labels.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, f64)> {
+        self.0.iter().map(|(&label, &weight)| (label, weight))
+    }
+
+    /// The weight of a label; 1 for one that is not named.
     pub fn of(&self, label: usize) -> f64 {
-        self.0.get(&label).copied().unwrap_or(1.0)
+        self.get(label).unwrap_or(1.0)
     }
 
     /// Whether no label is named.
