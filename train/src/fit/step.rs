@@ -5,7 +5,7 @@ use super::timing::Timing;
 use crate::checkpoint::TrainingState;
 use crate::collapse::{LabelStatistics, LabelTracker};
 use crate::config::RunConfig;
-use crate::data::Batch;
+use crate::data::{Batch, BlockReader, ReaderOptions};
 use crate::error::{Error, Result};
 use crate::loss::{BatchLoss, BatchTarget, PastMoments, batch_loss, cross_entropy};
 use crate::metrics::StepReport;
@@ -17,6 +17,7 @@ use crate::sampler::SampledGroup;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor, TensorData};
 use lsr_core::{Loss, VarianceModel};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What changes from step to step, and what it is changed by.
@@ -26,6 +27,8 @@ pub(super) struct Trainer<'a> {
     pub(super) timing: Timing,
     loss: Loss<f64>,
     device: Device,
+    /// Reads the blocks that are watched; none where no image is.
+    pub(super) watched: Option<BlockReader>,
 }
 
 /// A part of a batch: some of its groups.
@@ -45,7 +48,14 @@ struct Outcome {
 
 impl<'a> Trainer<'a> {
     pub(super) fn new(run: &'a Run, state: TrainingState, device: Device) -> Result<Self> {
-        Ok(Self { run, state, timing: Timing::default(), loss: run.config.loss()?, device })
+        let watched = if run.validation.is_empty() {
+            None
+        } else {
+            let memory_bytes = run.config.image_memory << 20;
+            let options = ReaderOptions { memory_bytes, classes: run.config.classes.len(), ..ReaderOptions::default() };
+            Some(BlockReader::new(run.data.clone(), Arc::clone(&run.validation), options)?)
+        };
+        Ok(Self { run, state, timing: Timing::default(), loss: run.config.loss()?, device, watched })
     }
 
     /// Steps done.

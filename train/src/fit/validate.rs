@@ -4,7 +4,7 @@ use super::shown_class;
 use super::step::Trainer;
 use crate::collapse::LabelStatistics;
 use crate::config::{RunConfig, StopOn};
-use crate::data::{Block, BlockPixels, BlockReader, ReaderOptions};
+use crate::data::{Block, BlockPixels};
 use crate::error::{Error, Result};
 use crate::evaluate::{Counts, count_image};
 use crate::metrics::ValidationReport;
@@ -14,7 +14,6 @@ use crate::prior::CANCER;
 use burn::tensor::Device;
 use lsr_core::{BlockMoments, Distance, GroupMoments, Predicted, Stabilisers, Target, VarianceModel, distance};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// Blocks of each label that are looked at, spread evenly over the label's blocks.
@@ -60,13 +59,7 @@ impl Trainer<'_> {
     /// The moments of each class of some validation blocks, by label.
     fn block_moments(&self, network: &Network, device: &Device) -> Result<BTreeMap<usize, Vec<Vec<BlockMoments<f64>>>>> {
         let run = self.run;
-        let options = ReaderOptions {
-            memory_bytes: run.config.image_memory << 20,
-            cache: None,
-            with_masks: Vec::new(),
-            classes: run.config.classes.len(),
-        };
-        let reader = BlockReader::new(run.data.clone(), Arc::clone(&run.validation), options)?;
+        let Some(reader) = &self.watched else { return Ok(BTreeMap::new()) };
         let chosen = chosen(&run.validation);
         let mut found: BTreeMap<usize, Vec<Vec<BlockMoments<f64>>>> = BTreeMap::new();
         for indices in chosen.chunks(run.config.groups_at_once * run.config.group) {

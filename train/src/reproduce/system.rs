@@ -45,12 +45,12 @@ pub const SYSTEMS: [System; 11] = [
     System { key: "overlap", name: "intra+inter, overlap", method: Method::Counts(Preset::Paper, None, Some(Distance::Overlap)) },
     System {
         key: "kl_predicted_target",
-        name: "intra+inter, KL(predicted, prior)",
+        name: "intra+inter, KL pred.-target",
         method: Method::Counts(Preset::Paper, None, Some(Distance::KlPredictedTarget)),
     },
     System {
         key: "kl_target_predicted",
-        name: "intra+inter, KL(prior, predicted)",
+        name: "intra+inter, KL target-pred.",
         method: Method::Counts(Preset::Paper, None, Some(Distance::KlTargetPredicted)),
     },
     System {

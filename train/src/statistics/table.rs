@@ -140,7 +140,9 @@ pub fn gap_table(comparison: &Comparison) -> Table {
         &["system", "gap closed"],
     );
     for gap in &comparison.gap_closed {
-        let share = format!("{}{}", shown(gap.share, percent), brackets(gap.interval, percent));
+        // Without an interval the gap itself is in doubt, and a share of it means nothing.
+        let share = gap.share.filter(|_| gap.interval.is_some());
+        let share = format!("{}{}", shown(share, percent), brackets(gap.interval, percent));
         table.rows.push(vec![comparison.name(&gap.key).to_owned(), share]);
     }
     table
