@@ -137,33 +137,34 @@ impl<'a> Report<'a> {
         rows.into_iter().map(|(name, value)| (name.to_owned(), value)).filter(|(_, value)| !value.is_empty()).collect()
     }
 
-    fn tables(&self) -> Vec<(&'static str, Table)> {
-        let mut tables = vec![
-            ("Results", results_table(&self.comparison, &self.collapsed)),
+    fn results(&self) -> (&'static str, Table) {
+        ("Results", results_table(&self.comparison, &self.collapsed))
+    }
+
+    fn details(&self) -> [(&'static str, Table); 3] {
+        let counts = "Predicted counts of the test images' blocks against the prior (seed 0)";
+        [
             ("Share of the gap to full supervision that is closed", gap_table(&self.comparison)),
             ("Paired differences of masked Dice", differences_table(&self.comparison)),
-        ];
-        tables.push((
-            "Predicted counts of the test images' blocks against the prior (seed 0)",
-            calibration_table(&self.calibration(SHOWN_SEED)),
-        ));
-        tables
+            (counts, calibration_table(&self.calibration(SHOWN_SEED))),
+        ]
     }
 
     fn markdown(&self) -> String {
         let mut text = String::from("# Label super-resolution: every system on the same images\n\nResearch use only.\n");
-        for (heading, table) in self.tables() {
-            text.push_str(&format!("\n## {heading}\n\n{}\n", table.markdown().trim_end()));
-            if heading == "Results" {
-                text.push_str("\n## Collapsed systems\n\n");
-                let failures = self.failures();
-                if failures.is_empty() {
-                    text.push_str("None: every system's predicted counts differ between labels.\n");
-                }
-                for failure in failures {
-                    text.push_str(&format!("- {failure}\n"));
-                }
-            }
+        let section = |heading: &str, table: &Table| format!("\n## {heading}\n\n{}\n", table.markdown().trim_end());
+        let (heading, table) = self.results();
+        text.push_str(&section(heading, &table));
+        text.push_str("\n## Collapsed systems\n\n");
+        let failures = self.failures();
+        if failures.is_empty() {
+            text.push_str("None: every system's predicted counts differ between labels.\n");
+        }
+        for failure in failures {
+            text.push_str(&format!("- {failure}\n"));
+        }
+        for (heading, table) in self.details() {
+            text.push_str(&section(heading, &table));
         }
         text.push_str("\n## Settings\n\n");
         for (name, value) in self.settings() {
@@ -180,11 +181,13 @@ impl<'a> Report<'a> {
             }
         }
         let figures = drawn.iter().map(|(_, caption, scene)| Ok((caption, scene.png()?))).collect::<Result<Vec<_>>>()?;
+        let (results, rest) = (self.results(), self.details());
         let body = html! {
             (warnings_html(&self.failures()))
-            @for (heading, table) in self.tables() { h2 { (heading) } (table_html(&table)) }
+            h2 { (results.0) } (table_html(&results.1))
             h2 { "Masks" }
             @for (caption, png) in &figures { (png_figure(png, caption, caption)) }
+            @for (heading, table) in &rest { h2 { (heading) } (table_html(table)) }
             h2 { "Calibration" }
             p { "Predicted counts of the test images' blocks against the count prior, by label; seed 0." }
             div.gallery { @for (system, svg) in &plots { (svg_figure(svg, system, system)) } }
