@@ -1,7 +1,8 @@
 //! Block labels simulated from masks: what a block classifier would say, without one.
 
-use crate::data::{Block, Dataset, cancer_fraction};
+use crate::data::{Block, Dataset, class_fractions};
 use crate::error::{Error, Result};
+use crate::prior::CANCER;
 use lsr_core::LabelBins;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -21,7 +22,8 @@ pub struct LabelSettings {
 }
 
 /// Lays a grid of blocks over every image. A block's probability is its cancer fraction plus Gaussian noise, clamped to [0, 1]; its label
-/// z is the paper's bin of that probability. The last row and column are moved inwards so that the whole image is covered.
+/// z is the paper's bin of that probability. The last row and column are moved inwards so that the whole image is covered. Blocks without a
+/// valid pixel are left out.
 ///
 /// # Errors
 /// An image smaller than a block, a missing mask, settings of 0.
@@ -33,12 +35,13 @@ pub fn label_from_masks(data: &Dataset, settings: LabelSettings) -> Result<Vec<B
     let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
     let mut blocks = Vec::new();
     for name in data.names() {
-        let size = data.image(name)?.dimensions();
-        let mask = data.mask(name, size)?;
+        let size = data.size(name)?;
+        let mask = data.known_classes(name, size, 2)?;
         let side = settings.block_px;
         for (x, y) in grid(name, size, side, settings.stride_px)? {
             let mut block = Block { image: name.to_owned(), x, y, width: side, height: side, probability: 0.0, z: 0 };
-            let noisy = (cancer_fraction(&mask, &block) + settings.noise * normal(&mut random)).clamp(0.0, 1.0);
+            let Some(fractions) = class_fractions(&mask, size.0, &block, 2) else { continue };
+            let noisy = (fractions[CANCER] + settings.noise * normal(&mut random)).clamp(0.0, 1.0);
             block.probability = as_written(noisy);
             block.z = bins.label(block.probability)?;
             blocks.push(block);

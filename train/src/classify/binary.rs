@@ -1,9 +1,10 @@
 //! Blocks with one bit each: `image,x,y,width,height,cancer`.
 
 use crate::csv_file::{read_csv, write_csv};
-use crate::data::{Block, Dataset, cancer_fraction};
+use crate::data::{Block, Dataset, class_fractions};
 use crate::error::{Error, Result};
 use crate::label::grid;
+use crate::prior::CANCER;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -26,7 +27,8 @@ pub struct BinaryBlock {
     pub cancer: bool,
 }
 
-/// Lays a grid of blocks over every image, as for the labels z. A block is cancer where more than `cancer_from` of it is.
+/// Lays a grid of blocks over every image, as for the labels z. A block is cancer where more than `cancer_from` of its valid pixels is; a
+/// block without one is left out.
 ///
 /// # Errors
 /// An image smaller than a block, a missing mask, a side or distance of 0, a fraction outside [0, 1).
@@ -36,11 +38,12 @@ pub fn binary_labels_from_masks(data: &Dataset, block_px: u32, stride_px: u32, c
     }
     let mut blocks = Vec::new();
     for name in data.names() {
-        let size = data.image(name)?.dimensions();
-        let mask = data.mask(name, size)?;
+        let size = data.size(name)?;
+        let mask = data.known_classes(name, size, 2)?;
         for (x, y) in grid(name, size, block_px, stride_px)? {
             let block = Block { image: name.to_owned(), x, y, width: block_px, height: block_px, probability: 0.0, z: 0 };
-            let cancer = cancer_fraction(&mask, &block) > cancer_from;
+            let Some(fractions) = class_fractions(&mask, size.0, &block, 2) else { continue };
+            let cancer = fractions[CANCER] > cancer_from;
             blocks.push(BinaryBlock { image: block.image, x, y, width: block_px, height: block_px, cancer });
         }
     }

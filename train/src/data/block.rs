@@ -2,7 +2,6 @@
 
 use crate::csv_file::{read_csv, write_csv};
 use crate::error::{Error, Result};
-use image::GrayImage;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -61,15 +60,21 @@ pub fn write_blocks(path: &Path, blocks: &[Block]) -> Result<()> {
     write_csv(path, blocks)
 }
 
-/// Fraction of a block that is cancer in a mask.
-pub(crate) fn cancer_fraction(mask: &GrayImage, block: &Block) -> f64 {
-    let mut cancer = 0_u64;
+/// Fraction of each class among a block's known pixels; none when it has no known pixel. A pixel is known when its value is below `classes`.
+///
+/// `mask` is row by row, `width` pixels a row; the block must lie inside it.
+pub(crate) fn class_fractions(mask: &[u8], width: u32, block: &Block, classes: usize) -> Option<Vec<f64>> {
+    let mut pixels = vec![0_u64; classes];
     for y in block.y..block.y + block.height {
-        for x in block.x..block.x + block.width {
-            cancer += u64::from(mask.get_pixel(x, y).0[0] >= 128);
+        let start = y as usize * width as usize + block.x as usize;
+        for &class in &mask[start..start + block.width as usize] {
+            if let Some(count) = pixels.get_mut(usize::from(class)) {
+                *count += 1;
+            }
         }
     }
-    cancer as f64 / (f64::from(block.width) * f64::from(block.height))
+    let known: u64 = pixels.iter().sum();
+    (known > 0).then(|| pixels.iter().map(|&count| count as f64 / known as f64).collect())
 }
 
 /// Refuses a block that does not lie inside its image.
@@ -80,4 +85,23 @@ pub(crate) fn check_inside(block: &Block, size: (u32, u32)) -> Result<()> {
     }
     let found = format!("{} x {} px at ({}, {}) of '{}'", block.width, block.height, block.x, block.y, block.image);
     Err(Error::setting("block", format!("a block inside its image of {} x {} px", size.0, size.1), found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fractions_are_of_the_known_pixels_of_the_block_alone() {
+        #[rustfmt::skip]
+        let mask = [
+            9, 9, 9, 9,
+            9, 0, 2, 9,
+            9, 2, 255, 9,
+        ];
+        let block = |x, y, width, height| Block { image: String::new(), x, y, width, height, probability: 0.0, z: 0 };
+        assert_eq!(class_fractions(&mask, 4, &block(1, 1, 2, 2), 3), Some(vec![1.0 / 3.0, 0.0, 2.0 / 3.0]));
+        assert_eq!(class_fractions(&mask, 4, &block(1, 1, 1, 1), 3), Some(vec![1.0, 0.0, 0.0]));
+        assert_eq!(class_fractions(&mask, 4, &block(0, 0, 4, 1), 3), None);
+    }
 }

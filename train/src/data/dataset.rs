@@ -176,6 +176,22 @@ impl Dataset {
         mask::read_validity(&self.entry(name)?.valid, size)
     }
 
+    /// As [`Dataset::class_mask`], with every pixel that does not count as unknown.
+    ///
+    /// # Errors
+    /// As [`Dataset::class_mask`] and [`Dataset::validity`].
+    pub fn known_classes(&self, name: &str, size: (u32, u32), classes: usize) -> Result<Vec<u8>> {
+        let mut mask = self.class_mask(name, size, classes)?;
+        if let Some(valid) = self.validity(name, size)? {
+            for (class, valid) in mask.iter_mut().zip(valid) {
+                if valid == 0 {
+                    *class = mask::UNKNOWN_CLASS;
+                }
+            }
+        }
+        Ok(mask)
+    }
+
     /// SHA-256 over the names and files of the given images, in order, and over their validity masks. Files are read piece by piece and side
     /// by side, each once per process.
     ///

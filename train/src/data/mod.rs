@@ -32,7 +32,7 @@ mod tiff_window;
 
 pub use augment::Augmentation;
 pub use block::{Block, MAX_LABELS, read_blocks, write_blocks};
-pub(crate) use block::{cancer_fraction, check_inside};
+pub(crate) use block::{check_inside, class_fractions};
 pub use card::DataCard;
 pub use dataset::Dataset;
 pub use loader::{Batch, Loader, LoaderSettings, OnCorrupt, SkippedImage};

@@ -154,6 +154,8 @@ fn loader(run: &Run, from: usize, observer: &mut dyn Observer, stop: &AtomicBool
         match event {
             CacheEvent::Rebuild { path, reason } => observer.warn(&format!("{}: {reason}; building it anew", path.display())),
             CacheEvent::Progress { done, blocks } => observer.caching(done, blocks),
+            // Blocks under a pen mark are replaced when they are drawn, and reported then.
+            CacheEvent::Unreadable(Error::NoValidPixel { .. }) => {}
             CacheEvent::Unreadable(error) if config.on_corrupt == OnCorrupt::Stop => return Err(error),
             CacheEvent::Unreadable(error) => observer.warn(&error.to_string()),
         }

@@ -63,10 +63,25 @@ impl Trainer<'_> {
         let chosen = chosen(&run.validation);
         let mut found: BTreeMap<usize, Vec<Vec<BlockMoments<f64>>>> = BTreeMap::new();
         for indices in chosen.chunks(run.config.groups_at_once * run.config.group) {
-            let pixels: Vec<BlockPixels> = indices.iter().map(|&index| reader.read(index)).collect::<Result<_>>()?;
+            let mut readable = Vec::new();
+            let mut pixels: Vec<BlockPixels> = Vec::new();
+            for &index in indices {
+                match reader.read(index) {
+                    Ok(block) => {
+                        readable.push(index);
+                        pixels.push(block);
+                    }
+                    // It has no count.
+                    Err(Error::NoValidPixel { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            if pixels.is_empty() {
+                continue;
+            }
             let first = &run.validation[indices[0]];
             let (height, width) = (first.height as usize, first.width as usize);
-            for (&index, moments) in indices.iter().zip(moments_of(network, &pixels, height, width, device)?) {
+            for (&index, moments) in readable.iter().zip(moments_of(network, &pixels, height, width, device)?) {
                 found.entry(run.validation[index].z).or_default().push(moments);
             }
         }

@@ -1,7 +1,7 @@
 //! Counts of annotated blocks: which fraction of a block is of each high-resolution class.
 
 use super::MAX_CLASSES;
-use crate::data::{Block, Dataset, check_inside};
+use crate::data::{Block, Dataset, check_inside, class_fractions};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -35,8 +35,8 @@ pub fn count_in_masks(data: &Dataset, blocks: &[Block], classes: usize) -> Resul
     }
     let mut found: Vec<AnnotatedBlock> = blocks.iter().map(|block| AnnotatedBlock { z: block.z, counts: Vec::new() }).collect();
     for (image, indices) in by_image {
-        let size = data.image(image)?.dimensions();
-        let mask = data.class_mask(image, size, classes)?;
+        let size = data.size(image)?;
+        let mask = data.known_classes(image, size, classes)?;
         for index in indices {
             let block = &blocks[index];
             check_inside(block, size)?;
@@ -47,40 +47,4 @@ pub fn count_in_masks(data: &Dataset, blocks: &[Block], classes: usize) -> Resul
         }
     }
     Ok(found)
-}
-
-/// Fraction of each class among a block's known pixels; none when it has no known pixel. A pixel is known when its value is below `classes`.
-///
-/// `mask` is row by row, `width` pixels a row; the block must lie inside it.
-fn class_fractions(mask: &[u8], width: u32, block: &Block, classes: usize) -> Option<Vec<f64>> {
-    let mut pixels = vec![0_u64; classes];
-    for y in block.y..block.y + block.height {
-        let start = y as usize * width as usize + block.x as usize;
-        for &class in &mask[start..start + block.width as usize] {
-            if let Some(count) = pixels.get_mut(usize::from(class)) {
-                *count += 1;
-            }
-        }
-    }
-    let known: u64 = pixels.iter().sum();
-    (known > 0).then(|| pixels.iter().map(|&count| count as f64 / known as f64).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fractions_are_of_the_known_pixels_of_the_block_alone() {
-        #[rustfmt::skip]
-        let mask = [
-            9, 9, 9, 9,
-            9, 0, 2, 9,
-            9, 2, 255, 9,
-        ];
-        let block = |x, y, width, height| Block { image: String::new(), x, y, width, height, probability: 0.0, z: 0 };
-        assert_eq!(class_fractions(&mask, 4, &block(1, 1, 2, 2), 3), Some(vec![1.0 / 3.0, 0.0, 2.0 / 3.0]));
-        assert_eq!(class_fractions(&mask, 4, &block(1, 1, 1, 1), 3), Some(vec![1.0, 0.0, 0.0]));
-        assert_eq!(class_fractions(&mask, 4, &block(0, 0, 4, 1), 3), None);
-    }
 }

@@ -190,9 +190,17 @@ fn pixels_that_are_not_valid_count_for_nothing() {
     let half = image::GrayImage::from_fn(96, 96, |x, _| image::Luma([if x < 48 { 0 } else { 255 }]));
     half.save(shop.path("data/valid/0001.png")).unwrap();
     image::GrayImage::new(96, 96).save(shop.path("data/valid/0002.png")).unwrap();
-    shop.refuses(&shop.fit("stop", &["--steps", "60"]), &["no valid pixel", "0002"]);
-    let (_, error) = shop.succeeds(&shop.fit("run", &["--steps", "60", "--on-corrupt", "skip"]));
+    let (_, error) = shop.succeeds(&shop.fit("run", &["--steps", "60"]));
     assert!(error.contains("skipped '0002'") && error.contains("no valid pixel"), "{error}");
+    // Labels and counts are those of the valid pixels: a block without one has no label, half a block is counted by its half.
+    let label = ["label", "--data", "data", "--from-masks", "--block", "96", "--output", "whole.csv"];
+    shop.succeeds(&label);
+    let rows = String::from_utf8(shop.read("whole.csv")).unwrap();
+    assert!(!rows.contains("\n0002,") && rows.lines().count() == 6, "{rows}");
+    let mask = image::open(shop.path("data/masks/0001.png")).unwrap().into_luma8();
+    let cancer = mask.enumerate_pixels().filter(|(x, _, pixel)| *x >= 48 && pixel.0[0] >= 128).count() as f64 / (48.0 * 96.0);
+    let stated: f64 = rows.lines().find(|row| row.starts_with("0001,")).unwrap().split(',').nth(5).unwrap().parse().unwrap();
+    assert!((stated - cancer).abs() < 1e-6, "{stated} {cancer}");
     // What lies under the pen does not change anything.
     let mut image = image::open(shop.path("data/images/0001.png")).unwrap().into_rgb8();
     let evaluated = |shop: &Workshop| shop.succeeds(&["evaluate", "--run", "run", "--data", "data", "--images", "0001"]).0;

@@ -72,11 +72,13 @@ impl Maker {
         Ok(Some(batch))
     }
 
-    /// Notes a block that cannot be read, or gives the error back where nothing is to be skipped.
+    /// Notes a block that cannot be used, or gives the error back where nothing is to be skipped. Blocks without a valid pixel always are.
     fn skip(&self, index: usize, error: Error, skipped: &mut Vec<SkippedImage>) -> Result<()> {
         // Anything else (closed masks, a block outside its image) is a mistake in the settings, which skipping would hide.
-        let by_image = matches!(error, Error::File { .. } | Error::Io { .. } | Error::NoValidPixel { .. });
-        if self.settings.on_corrupt == OnCorrupt::Stop || !by_image {
+        let by_image = matches!(error, Error::File { .. } | Error::Io { .. });
+        // A block under a pen mark is no fault of the data.
+        let masked_out = matches!(error, Error::NoValidPixel { .. });
+        if !masked_out && (self.settings.on_corrupt == OnCorrupt::Stop || !by_image) {
             return Err(error);
         }
         let image = self.settings.reader.blocks()[index].image.clone();

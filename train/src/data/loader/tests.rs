@@ -139,13 +139,14 @@ fn a_label_without_a_readable_block_is_an_error() {
 }
 
 #[test]
-fn blocks_without_a_valid_pixel_are_skipped_or_stop() {
+fn blocks_without_a_valid_pixel_are_replaced_whatever_the_setting() {
     let shop = Shop::new();
     GrayImage::new(20, 20).save(shop.folder.path().join("valid/2.png")).unwrap();
-    let error = Loader::start(shop.settings(1, OnCorrupt::Stop)).find_map(|batch| batch.err()).unwrap();
-    assert!(matches!(error, Error::NoValidPixel { .. }), "{error}");
-    let batches = shop.batches(2, OnCorrupt::Skip);
-    assert!(batches.iter().flat_map(|b| &b.groups).flat_map(|g| &g.blocks).all(|&block| shop.blocks[block].image != "2"));
+    for on_corrupt in [OnCorrupt::Stop, OnCorrupt::Skip] {
+        let batches = shop.batches(2, on_corrupt);
+        assert!(batches.iter().flat_map(|b| &b.groups).flat_map(|g| &g.blocks).all(|&block| shop.blocks[block].image != "2"));
+        assert!(batches.iter().flat_map(|b| &b.skipped).any(|skipped| skipped.image == "2" && skipped.reason.contains("no valid pixel")));
+    }
 }
 
 #[test]
