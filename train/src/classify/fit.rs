@@ -5,12 +5,12 @@ use super::binary::BinaryBlock;
 use super::calibration::Calibration;
 use super::fold::deal;
 use super::folder::{ClassifierFolder, Fold};
-use super::network::cross_entropy;
 use super::score::logits;
 use super::settings::{ClassifierConfig, ClassifierSettings};
 use crate::config::Schedule;
 use crate::data::{Block, Dataset, check_inside, hex};
 use crate::error::{Error, Result};
+use crate::loss::binary_cross_entropy;
 use crate::network::input_from_rgb8;
 use crate::optimizer::RmsProp;
 use burn::module::Module;
@@ -174,7 +174,7 @@ fn train_fold(
             return Err(Error::ClassifierInterrupted { fold, step, folder: lesson.folder.root().to_owned() });
         }
         let (input, targets) = batch(lesson, &cancer, &other, (fold, step), &device);
-        let loss = cross_entropy(network.forward(input), targets);
+        let loss = binary_cross_entropy(network.forward(input), targets).mean();
         let value = loss.clone().into_scalar::<f32>();
         if !value.is_finite() {
             let reason = format!("fold {fold}: the cross-entropy is {value} (try a smaller --learning-rate)");

@@ -6,7 +6,6 @@
 use crate::network::{Maker, NormKind, Stage};
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
-use burn::tensor::activation::relu;
 use burn::tensor::module::{avg_pool2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor};
@@ -57,30 +56,9 @@ impl BlockNetwork {
     }
 }
 
-/// Mean binary cross-entropy of logits `[n]` against targets `[n]` of 0 or 1: `max(x, 0) - x t + ln(1 + exp(-|x|))`, which neither
-/// overflows nor loses a small probability.
-pub(super) fn cross_entropy(logits: Tensor<1>, targets: Tensor<1>) -> Tensor<1> {
-    (relu(logits.clone()) - logits.clone() * targets + logits.abs().neg().exp().log1p()).mean()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cross_entropy_is_that_of_the_sigmoid_and_stays_finite() {
-        let device = Device::flex();
-        let value =
-            |x: f32, t: f32| cross_entropy(Tensor::from_floats([x], &device), Tensor::from_floats([t], &device)).into_scalar::<f32>();
-        for (x, t) in [(0.3_f64, 1.0_f64), (-2.0, 1.0), (1.7, 0.0), (0.0, 0.0)] {
-            let p = 1.0 / (1.0 + (-x).exp());
-            let expected = -(t * p.ln() + (1.0 - t) * (1.0 - p).ln());
-            assert!((f64::from(value(x as f32, t as f32)) - expected).abs() < 1e-6, "{x} {t}");
-        }
-        assert_eq!(value(1000.0, 0.0), 1000.0);
-        assert_eq!(value(-1000.0, 1.0), 1000.0);
-        assert_eq!(value(1000.0, 1.0), 0.0);
-    }
 
     #[test]
     fn the_smallest_block_has_one_position_left() {

@@ -4,6 +4,12 @@ use crate::data::UNKNOWN_CLASS;
 use burn::tensor::activation::{log_softmax, relu};
 use burn::tensor::{Device, Tensor, TensorData};
 
+/// Cross-entropy of each logit x against its target t, 0 or 1: `max(x, 0) - x t + log(1 + exp(-|x|))`, which neither overflows nor loses a
+/// small probability.
+pub(crate) fn binary_cross_entropy<const D: usize>(logits: Tensor<D>, targets: Tensor<D>) -> Tensor<D> {
+    relu(logits.clone()) - logits.clone() * targets + logits.abs().neg().exp().log1p()
+}
+
 /// Mean cross-entropy over all pixels whose class is known; `None` where there is no such pixel.
 ///
 /// - `logits`: `[n, outputs, h, w]`; one output is the logit of class 1 against class 0
@@ -24,8 +30,7 @@ pub fn cross_entropy(logits: Tensor<4>, classes: &[u8], valid: Option<&[u8]>, de
     let terms = if outputs == 1 {
         let truth: Vec<f32> = classes.iter().map(|&class| f32::from(class == 1)).collect();
         let truth = Tensor::<4>::from_data(TensorData::new(truth, [n, 1, h, w]), device);
-        // max(x, 0) - x y + log(1 + exp(-|x|)): no overflow for any x.
-        relu(logits.clone()) - logits.clone() * truth + logits.abs().neg().exp().log1p()
+        binary_cross_entropy(logits, truth)
     } else {
         let pixels = h * w;
         let mut truth = vec![0_f32; n * outputs * pixels];
@@ -76,5 +81,21 @@ mod tests {
         let classes = [1, 0, UNKNOWN_CLASS, 1];
         let (a, b) = (value(cross_entropy(one, &classes, None, &device)), value(cross_entropy(two, &classes, None, &device)));
         assert!((a - b).abs() < TOLERANCE, "{a} {b}");
+    }
+
+    #[test]
+    fn cross_entropy_is_that_of_the_sigmoid_and_stays_finite() {
+        let device = Device::flex();
+        let value = |x: f32, t: f32| {
+            binary_cross_entropy::<1>(Tensor::from_floats([x], &device), Tensor::from_floats([t], &device)).into_scalar::<f32>()
+        };
+        for (x, t) in [(0.3_f64, 1.0_f64), (-2.0, 1.0), (1.7, 0.0), (0.0, 0.0)] {
+            let p = 1.0 / (1.0 + (-x).exp());
+            let expected = -(t * p.ln() + (1.0 - t) * (1.0 - p).ln());
+            assert!((f64::from(value(x as f32, t as f32)) - expected).abs() < 1e-6, "{x} {t}");
+        }
+        assert_eq!(value(1000.0, 0.0), 1000.0);
+        assert_eq!(value(-1000.0, 1.0), 1000.0);
+        assert_eq!(value(1000.0, 1.0), 0.0);
     }
 }

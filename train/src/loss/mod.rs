@@ -6,5 +6,6 @@ mod cross_entropy;
 mod scalar;
 
 pub use counts::{BatchLoss, BatchTarget, PastMoments, batch_loss};
+pub(crate) use cross_entropy::binary_cross_entropy;
 pub use cross_entropy::cross_entropy;
 pub use scalar::TensorScalar;
