@@ -22,12 +22,15 @@
 //!
 //! Research use only: not a medical device, not for diagnosis.
 
+extern crate alloc;
+
 mod batch;
 mod digest;
 mod error;
 mod field;
 mod guard;
 mod input;
+pub mod int8;
 mod inspect;
 mod interrupt;
 mod mask;
