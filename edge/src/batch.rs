@@ -34,8 +34,8 @@ pub struct Report {
 
 /// Segments files and folders of files.
 ///
-/// Images of one tile run side by side, one on each thread; larger ones run one after the other, with their tiles side by side. Either
-/// way memory holds at most one tile per thread.
+/// Small images run side by side, one on each thread; larger ones run one after the other, with their tiles (or, in an integer network, their
+/// rows) side by side. Either way memory holds at most one tile per thread.
 ///
 /// # Errors
 /// [`Error::OutputFolder`]. Everything else is in the report.
@@ -46,7 +46,7 @@ pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf]) -> Result<Report, E
     let bar = progress_bar(inputs.len() as u64);
 
     let (small, large): (Vec<_>, Vec<_>) =
-        inputs.iter().enumerate().partition(|(_, input)| stored_size(&input.path).is_none_or(|size| segmenter.is_one_tile(size)));
+        inputs.iter().enumerate().partition(|(_, input)| stored_size(&input.path).is_none_or(|size| segmenter.is_small(size)));
     let run = |&(index, input): &(usize, &Input)| {
         let result = if segmenter.interrupt().is_set() { Err(Error::Interrupted) } else { tracked(segmenter, input, &bar) };
         (index, result)

@@ -20,6 +20,9 @@ pub(crate) enum Command {
     /// Say what a model is, or why it cannot be run
     #[command(after_help = INSPECT_HELP)]
     Inspect(Inspect),
+    /// Time a model on this machine
+    #[command(after_help = BENCH_HELP)]
+    Bench(Bench),
 }
 
 #[derive(Debug, Args)]
@@ -42,9 +45,12 @@ pub(crate) struct Segment {
     /// Replace results that exist
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Longest side that is run in one pass, in pixels of the model's size; less needs less memory
-    #[arg(long, value_name = "PX", default_value_t = lsr_edge::DEFAULT_TILE)]
-    pub(crate) tile: u32,
+    /// Longest side that is run in one pass, in pixels of the model's size; less needs less memory [default: 1024, or 16384 for an int8 model]
+    #[arg(long, value_name = "PX")]
+    pub(crate) tile: Option<u32>,
+    /// Instruction set of an int8 model's kernels [default: the fastest that this processor has]; all give the same masks
+    #[arg(long, value_name = "NAME")]
+    pub(crate) isa: Option<String>,
     /// Pixels that neighbouring tiles share [default: what the model needs, at most two thirds of a tile]
     #[arg(long, value_name = "PX")]
     pub(crate) overlap: Option<u32>,
@@ -59,6 +65,44 @@ pub(crate) struct Inspect {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// ONNX model [default: the embedded one]
+    #[arg(short, long, value_name = "F.onnx")]
+    pub(crate) model: Option<PathBuf>,
+    /// Sides of square fields, pixels
+    #[arg(long, value_name = "PX,..", value_delimiter = ',', default_values_t = [240, 512, 1200])]
+    pub(crate) sizes: Vec<u32>,
+    /// Numbers of threads
+    #[arg(long, value_name = "N,..", value_delimiter = ',', default_values_t = [1])]
+    pub(crate) threads: Vec<usize>,
+    /// Instruction sets of an int8 model's kernels, or `all` [default: the fastest that this processor has]
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    pub(crate) isa: Vec<String>,
+    /// Seconds for each combination, at least
+    #[arg(long, value_name = "S", default_value_t = 2.0)]
+    pub(crate) seconds: f64,
+    /// Time of each layer too (int8 models)
+    #[arg(long)]
+    pub(crate) profile: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Measure the one combination that is given in this process
+    #[arg(long, hide = true)]
+    pub(crate) here: bool,
+}
+
+const BENCH_HELP: &str = "\
+Every combination of size, threads and instruction set is measured in a process of its own, so that peak memory is its own:
+  median_ms, p95_ms, p99_ms, max_ms   time of a field from RGB bytes to probabilities
+  cpu_ms                              processor time of the whole process for a field, median
+  macs                                multiplications of a weight and a pixel, as the network is defined; executed_macs are fewer, because a
+                                      convolution of an up-sampled tensor is computed at the low resolution
+  int8_peak_gmacs                     what the processor's multiply-and-add instruction reaches here on registers alone, one thread
+  peak_share                          macs / median time / peak / threads, which fewer executed_macs may carry past 1; executed_share counts those
+Fields are noise: neither time nor memory depends on what is in them.";
 
 const SEGMENT_HELP: &str = "\
 For each image NAME.* it writes

@@ -118,6 +118,20 @@ pub enum Error {
         /// What it must be.
         expected: &'static str,
     },
+    /// An instruction set that does not exist, or not on this processor.
+    #[error("--isa {name}: expected one that this processor has: {available}")]
+    Isa {
+        /// The name given.
+        name: String,
+        /// Those that can be used.
+        available: String,
+    },
+    /// A measurement that failed.
+    #[error("bench: {reason}")]
+    Bench {
+        /// Why.
+        reason: String,
+    },
     /// A model that cannot be used.
     #[error("model {name}")]
     Model {

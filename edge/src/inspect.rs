@@ -1,6 +1,6 @@
 //! A model's card as text for people.
 
-use crate::model::Card;
+use crate::model::{Card, ImageMemory, Refusal};
 use std::fmt::Write;
 
 /// The card as lines of `what  value`.
@@ -40,5 +40,14 @@ pub fn describe(card: &Card) -> String {
         line("settings", config.to_string());
     }
     line("written by", contents.producer.clone());
+    let execution = &card.execution;
+    let kernels = execution.isa.map_or_else(String::new, |isa| format!(" ({isa}), the same bits on every processor"));
+    line("runs in", format!("{}{kernels}", execution.arithmetic));
+    for Refusal { node, reason } in &execution.not_integer {
+        line("not in int8", format!("node '{node}': {reason}"));
+    }
+    for ImageMemory { side, arena_bytes } in &execution.memory {
+        line("memory", format!("{:.1} MB for an image of {side} x {side} px on one thread", *arena_bytes as f64 / 1e6));
+    }
     text
 }

@@ -25,6 +25,7 @@
 extern crate alloc;
 
 mod batch;
+mod bench;
 mod digest;
 mod error;
 mod field;
@@ -39,20 +40,23 @@ mod output;
 mod predict;
 mod read;
 mod segment;
+mod threads;
 mod tile;
 
 pub use batch::{Report, segment_all};
+pub use bench::{Bench, BenchOptions, LayerTime, Measured, bench, bench_here, parse_isa};
 pub use error::{Error, ModelError, one_line};
 pub use field::{Field, MAX_PIXELS, PixelSize, PixelSizeSource};
 pub use input::{Input, find_inputs};
 pub use inspect::describe;
 pub use interrupt::Interrupt;
 pub use mask::{CancerFraction, Mask};
-pub use model::{Card, Contents, FORMAT, Metadata, Model, OPERATORS, Provenance};
+pub use model::{Card, Contents, Execution, FORMAT, ImageMemory, Metadata, Model, OPERATORS, Provenance, Refusal};
 pub use output::{NOTICE, OutputFiles};
 pub use predict::{ProbabilityMap, predict};
 pub use segment::{Options, Outcome, Segmenter};
-pub use tile::{DEFAULT_TILE, TileRule, Tiling};
+pub use threads::Threads;
+pub use tile::{DEFAULT_TILE, STREAMED_TILE, TileRule, Tiling};
 
 /// Version of this program, as records state it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -3,8 +3,8 @@
 mod cli;
 
 use clap::Parser;
-use cli::{Cli, Command, Inspect, Segment};
-use lsr_edge::{Error, Interrupt, Model, Options, Segmenter, Tiling, describe, one_line, segment_all};
+use cli::{Bench, Cli, Command, Inspect, Segment};
+use lsr_edge::{BenchOptions, Error, Interrupt, Model, Options, Segmenter, Tiling, describe, one_line, parse_isa, segment_all};
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +13,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Segment(flags) => segment(&flags),
         Command::Inspect(flags) => inspect(&flags),
+        Command::Bench(flags) => bench(flags),
     };
     result.unwrap_or_else(|error| {
         print(stderr(), &format!("error: {}\n", one_line(&error)));
@@ -31,7 +32,11 @@ fn segment(flags: &Segment) -> Result<ExitCode, Error> {
         tiling: Tiling { max_tile: flags.tile, overlap: flags.overlap },
         overwrite: flags.overwrite,
     };
-    let segmenter = Segmenter::new(load(flags.model.as_ref())?, &flags.output, &options, interrupt)?;
+    let mut model = load(flags.model.as_ref())?;
+    if let Some(name) = &flags.isa {
+        model.use_isa(parse_isa(name)?)?;
+    }
+    let segmenter = Segmenter::new(model, &flags.output, &options, interrupt)?;
     let report = segment_all(&segmenter, &flags.inputs)?;
     print(stdout(), &format!("{} -> {}\n", report.summary(), flags.output.display()));
     print(stderr(), &report.failure_lines().into_iter().map(|line| line + "\n").collect::<String>());
@@ -46,6 +51,14 @@ fn inspect(flags: &Inspect) -> Result<ExitCode, Error> {
     let model = load(flags.model.as_ref())?;
     let json = || serde_json::to_string_pretty(model.card()).map(|text| text + "\n").unwrap_or_default();
     print(stdout(), &if flags.json { json() } else { describe(model.card()) });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bench(flags: Bench) -> Result<ExitCode, Error> {
+    let Bench { model, sizes, threads, isa, seconds, profile, json, here } = flags;
+    let options = BenchOptions { model, sizes, threads, isa, seconds, profile };
+    let report = if here { lsr_edge::bench_here(&options)? } else { lsr_edge::bench(&options)? };
+    print(stdout(), &if json { report.json() } else { report.table() });
     Ok(ExitCode::SUCCESS)
 }
 

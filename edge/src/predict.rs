@@ -2,8 +2,10 @@
 
 use crate::error::Error;
 use crate::field::check_size;
+use crate::int8::Rgb;
 use crate::interrupt::Interrupt;
 use crate::model::Model;
+use crate::threads::Threads;
 use crate::tile::{Axis, TileRule};
 use image::imageops::{FilterType, resize};
 use image::{ImageBuffer, Luma, RgbImage};
@@ -64,7 +66,7 @@ impl TilePlan {
 
 /// Runs the model over an image that has its pixel size. `progress` hears after every tile which fraction of them is done.
 ///
-/// Memory: the map, and a tile on each thread of rayon's pool. Tiles are added in a fixed order, so that the number of threads does not
+/// Memory: the map, and a tile on each thread of rayon's pool; for an integer network the map and the rows that are alive. Tiles are added in a fixed order, so that the number of threads does not
 /// change a single bit.
 ///
 /// # Errors
@@ -79,6 +81,10 @@ pub fn predict(
     check_size("the image", u64::from(image.width()), u64::from(image.height()))?;
     let plan = TilePlan::new(rule, image.width(), image.height());
     let mut map = ImageBuffer::new(image.width(), image.height());
+    if model.program().is_some() {
+        stream(model, image, &plan, &mut map, interrupt, progress)?;
+        return Ok(ProbabilityMap(map));
+    }
     let tiles: Vec<(usize, usize)> =
         (0..plan.rows.starts.len()).flat_map(|row| (0..plan.columns.starts.len()).map(move |column| (row, column))).collect();
     let run = |&(row, column): &(usize, usize)| {
@@ -103,6 +109,48 @@ pub fn predict(
     // Weights sum to 1 up to rounding; a probability must not pass 1 by it.
     map.iter_mut().for_each(|p| *p = p.min(1.0));
     Ok(ProbabilityMap(map))
+}
+
+/// Runs an integer network: its rows are spread over threads, and an image is cut only where it is wider than any camera's.
+fn stream(
+    model: &Model,
+    image: &RgbImage,
+    plan: &TilePlan,
+    map: &mut ImageBuffer<Luma<f32>, Vec<f32>>,
+    interrupt: &Interrupt,
+    progress: &(dyn Fn(f64) + Sync),
+) -> Result<(), Error> {
+    let size @ [height, width] = [plan.rows.tile, plan.columns.tile].map(|side| side as usize);
+    let mut bytes = vec![0; height * width];
+    let mut values = Vec::new();
+    let tiles = plan.tiles() as f64;
+    let mut done = 0.0;
+    for row in 0..plan.rows.starts.len() {
+        for column in 0..plan.columns.starts.len() {
+            let origin = [plan.columns.starts[column], plan.rows.starts[row]].map(|start| start as usize);
+            let window = Rgb { pixels: image.as_raw(), width: image.width() as usize, origin };
+            let mut go_on = |share: f64| {
+                progress((done + share) / tiles);
+                !interrupt.is_set()
+            };
+            let through = Threads::with(|threads| model.probability_bytes(window, size, &mut bytes, threads, &mut go_on))?;
+            if !through {
+                return Err(Error::Interrupted);
+            }
+            if tiles == 1.0 {
+                // The whole image, less what fills it up to the alignment.
+                let lines = map.chunks_exact_mut(image.width() as usize).zip(bytes.chunks_exact(width));
+                lines.for_each(|(line, bytes)| line.iter_mut().zip(bytes).for_each(|(p, &byte)| *p = f32::from(byte) / 255.0));
+            } else {
+                values.clear();
+                values.extend(bytes.iter().map(|&byte| f32::from(byte) / 255.0));
+                add(map, &values, plan, row, column);
+            }
+            done += 1.0;
+        }
+    }
+    map.iter_mut().for_each(|p| *p = p.min(1.0));
+    Ok(())
 }
 
 /// RGB bytes of a window; beyond the right and bottom borders the last pixel repeats.

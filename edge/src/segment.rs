@@ -10,7 +10,7 @@ use crate::model::Model;
 use crate::output::{Existing, InputRecord, NOTICE, NetworkRecord, OutputFiles, Record, Settings, Timings};
 use crate::predict::{TilePlan, predict};
 use crate::read::read_file;
-use crate::tile::{TileRule, Tiling};
+use crate::tile::{DEFAULT_TILE, TileRule, Tiling};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -66,7 +66,8 @@ impl Segmenter {
         if let Some(value) = options.um_per_px.filter(|&value| !(value > 0.0 && value <= 1000.0)) {
             return Err(Error::Flag { flag: "--um-per-px", value, expected: "micrometres per pixel in (0, 1000]" });
         }
-        let rule = options.tiling.for_model(metadata.alignment, metadata.context_px)?;
+        let max_tile = Some(options.tiling.max_tile.unwrap_or(model.default_tile()));
+        let rule = Tiling { max_tile, ..options.tiling }.for_model(metadata.alignment, metadata.context_px)?;
         let settings = Settings { threshold, um_per_px: options.um_per_px, tile: rule.max_tile, overlap: rule.overlap };
         Ok(Self { model, output: output.to_owned(), settings, rule, overwrite: options.overwrite, interrupt })
     }
@@ -81,10 +82,12 @@ impl Segmenter {
         &self.interrupt
     }
 
-    /// Whether an image of this stored size is run in a single pass.
-    pub(crate) fn is_one_tile(&self, size: [u32; 2]) -> bool {
+    /// Whether an image of this stored size is so small that several are run side by side, each on one thread: it is one tile, and no larger than
+    /// the largest tile of a float network by default.
+    pub(crate) fn is_small(&self, size: [u32; 2]) -> bool {
         let resampled = self.pixel_size().resampled(size, self.model.metadata().um_per_px);
-        resampled.is_ok_and(|[width, height]| self.rule.is_whole(width) && self.rule.is_whole(height))
+        let small = |side: u32| self.rule.is_whole(side) && side <= DEFAULT_TILE;
+        resampled.is_ok_and(|[width, height]| small(width) && small(height))
     }
 
     fn pixel_size(&self) -> PixelSize {

@@ -13,10 +13,11 @@
 use crate::error::Error;
 
 /// How the user wants images cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tiling {
-    /// Longest side that is run in one pass, pixels at the model's pixel size.
-    pub max_tile: u32,
+    /// Longest side that is run in one pass, pixels at the model's pixel size; `None` is what suits the model
+    /// ([`Model::default_tile`](crate::Model::default_tile)), or else [`DEFAULT_TILE`].
+    pub max_tile: Option<u32>,
     /// Pixels that neighbouring tiles share at least; `None` is what the model needs to be exact, or two thirds of a tile if that is less.
     pub overlap: Option<u32>,
 }
@@ -24,11 +25,8 @@ pub struct Tiling {
 /// A tile of 1024 px needs about 0.6 GB in a U-Net of width 16, and spends a quarter of each side on overlap at a context of 107 px.
 pub const DEFAULT_TILE: u32 = 1024;
 
-impl Default for Tiling {
-    fn default() -> Self {
-        Self { max_tile: DEFAULT_TILE, overlap: None }
-    }
-}
+/// Longest side of an integer network, whose memory grows with the width and not with the area: 14 kB for each column of pixels at width 16.
+pub const STREAMED_TILE: u32 = 16_384;
 
 /// Tiling checked against a model, in multiples of its alignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,10 +46,11 @@ impl Tiling {
     /// # Errors
     /// [`Error::TileTooSmall`], [`Error::OverlapTooLarge`].
     pub fn for_model(self, alignment: u32, context_px: u32) -> Result<TileRule, Error> {
-        let max_tile = self.max_tile / alignment * alignment;
+        let tile = self.max_tile.unwrap_or(DEFAULT_TILE);
+        let max_tile = tile / alignment * alignment;
         let min = 2 * alignment;
         if max_tile < min {
-            return Err(Error::TileTooSmall { tile: self.max_tile, min });
+            return Err(Error::TileTooSmall { tile, min });
         }
         // A margin of the context on both sides, and one alignment step to blend over.
         let needed = (2 * context_px).next_multiple_of(alignment) + alignment;
@@ -60,7 +59,7 @@ impl Tiling {
             Some(overlap) => {
                 let max = max_tile - alignment;
                 if overlap > max {
-                    return Err(Error::OverlapTooLarge { overlap, tile: self.max_tile, max });
+                    return Err(Error::OverlapTooLarge { overlap, tile, max });
                 }
                 overlap.next_multiple_of(alignment)
             }
@@ -144,7 +143,7 @@ mod tests {
         [(16, 107, 1024), (16, 107, 192), (16, 107, 256), (8, 30, 100), (1, 0, 7), (4, 200, 33), (16, 0, 32)].into_iter().flat_map(
             |(alignment, context, tile)| {
                 let overlaps = [None, Some(0), Some(alignment), Some(tile / 3), Some(tile / alignment * alignment - alignment)];
-                overlaps.map(|overlap| Tiling { max_tile: tile, overlap }.for_model(alignment, context).unwrap())
+                overlaps.map(|overlap| Tiling { max_tile: Some(tile), overlap }.for_model(alignment, context).unwrap())
             },
         )
     }
@@ -175,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_lies_a_context_away_from_inner_borders() {
-        let rule = Tiling { max_tile: 512, overlap: None }.for_model(16, 107).unwrap();
+        let rule = Tiling { max_tile: Some(512), overlap: None }.for_model(16, 107).unwrap();
         assert!(rule.exact);
         let axis = rule.cut(2000);
         for index in 1..axis.starts.len() {
@@ -187,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_side_up_to_one_tile_is_whole() {
-        let rule = Tiling { max_tile: 1030, overlap: None }.for_model(16, 107).unwrap();
+        let rule = Tiling { max_tile: Some(1030), overlap: None }.for_model(16, 107).unwrap();
         assert!(rule.is_whole(1024) && rule.is_whole(1) && !rule.is_whole(1025));
         assert_eq!(rule.cut(1024), Axis { tile: 1024, starts: vec![0], blend: 0 });
         assert_eq!(rule.cut(3).tile, 16);
@@ -195,8 +194,8 @@ mod tests {
 
     #[test]
     fn sizes_that_cannot_work_are_refused() {
-        assert!(matches!(Tiling { max_tile: 31, overlap: None }.for_model(16, 107), Err(Error::TileTooSmall { min: 32, .. })));
-        let refused = Tiling { max_tile: 64, overlap: Some(60) }.for_model(16, 107);
+        assert!(matches!(Tiling { max_tile: Some(31), overlap: None }.for_model(16, 107), Err(Error::TileTooSmall { min: 32, .. })));
+        let refused = Tiling { max_tile: Some(64), overlap: Some(60) }.for_model(16, 107);
         assert!(matches!(refused, Err(Error::OverlapTooLarge { max: 48, .. })));
     }
 }

@@ -26,7 +26,7 @@ struct Agreement {
 
 fn map(model: &Model, image: &RgbImage, max_tile: u32, overlap: Option<u32>) -> ProbabilityMap {
     let metadata = model.metadata();
-    let rule = Tiling { max_tile, overlap }.for_model(metadata.alignment, metadata.context_px).unwrap();
+    let rule = Tiling { max_tile: Some(max_tile), overlap }.for_model(metadata.alignment, metadata.context_px).unwrap();
     predict(model, image, &rule, &Interrupt::default(), &|_| ()).unwrap()
 }
 

@@ -7,8 +7,9 @@ use super::rows::{GROUP, pixel_bytes};
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// How the four weights of each output of a vector lie in memory.
+/// How the four weights of each output of a vector lie in memory. Each processor uses some of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code)]
 pub(super) enum Format {
     /// s8: for each output its four weights. One instruction multiplies and adds all four.
     Quads,

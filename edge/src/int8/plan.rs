@@ -32,6 +32,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Threads that it has memory for.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
     /// Plans for a checked network and images whose sides are multiples of its alignment. The band is the largest whose rings fit into
     /// `arena_bytes`; `outputs` gives the vectors that a layer's outputs fill, and their lanes.
     pub(super) fn new(

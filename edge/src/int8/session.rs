@@ -20,13 +20,19 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 /// A network whose weights are packed for one instruction set, and its two tables.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Program {
+    body: Arc<Body>,
+    input: InputTable,
+    output: Output,
+}
+
+/// What programs with other tables share.
+#[derive(Debug)]
+struct Body {
     network: Network,
     packed: Vec<PackedLayer>,
     isa: Isa,
-    input: InputTable,
-    output: Output,
 }
 
 #[derive(Debug)]
@@ -76,28 +82,44 @@ impl Program {
     /// What [`Network::check`] finds; an instruction set that this processor lacks; a class that is none of the logits'.
     pub fn new(network: Network, isa: Isa, input: InputTable, output: Output) -> Result<Self, NetworkError> {
         network.check()?;
-        let refuse = |problem| Err(NetworkError { layer: "all".to_owned(), problem });
         if !isa.is_available() {
-            return refuse(format!("this processor cannot run {}", isa.name()));
-        }
-        let logits = network.layers.last().map_or(0, |layer| network.tensors[layer.output.0].channels);
-        match &output {
-            Output::Sigmoid(_) if logits != 1 => return refuse(format!("{logits} logits, expected 1 for a sigmoid")),
-            Output::Softmax { class, .. } if *class >= logits => return refuse(format!("class {class} of {logits} logits")),
-            _ => {}
+            let problem = format!("this processor cannot run {}", isa.name());
+            return Err(NetworkError { layer: "all".to_owned(), problem });
         }
         let packed = network.layers.iter().map(|layer| packed(&network, layer, isa)).collect();
-        Ok(Self { network, packed, isa, input, output })
+        Self { body: Arc::new(Body { network, packed, isa }), input: input.clone(), output: Output::Logits }.with_tables(input, output)
+    }
+
+    /// The same network, packed once, with other tables.
+    ///
+    /// # Errors
+    /// Tables that do not fit the number of logits.
+    pub fn with_tables(&self, input: InputTable, output: Output) -> Result<Self, NetworkError> {
+        let logits = self.logits().1;
+        let problem = match &output {
+            Output::Sigmoid(_) if logits != 1 => format!("{logits} logits, expected 1 for a sigmoid"),
+            Output::Softmax { class, .. } if *class >= logits => format!("class {class} of {logits} logits"),
+            _ => return Ok(Self { body: Arc::clone(&self.body), input, output }),
+        };
+        Err(NetworkError { layer: "logits".to_owned(), problem })
+    }
+
+    /// The network, packed anew for another instruction set.
+    ///
+    /// # Errors
+    /// One that this processor lacks.
+    pub fn with_isa(&self, isa: Isa) -> Result<Self, NetworkError> {
+        Self::new(self.network().clone(), isa, self.input.clone(), self.output.clone())
     }
 
     /// The network.
     pub fn network(&self) -> &Network {
-        &self.network
+        &self.body.network
     }
 
     /// What it was packed for.
     pub fn isa(&self) -> Isa {
-        self.isa
+        self.body.isa
     }
 
     /// Bytes of an image's output for each pixel.
@@ -110,22 +132,23 @@ impl Program {
     /// # Errors
     /// Sides that are not.
     pub fn plan(&self, [height, width]: [usize; 2], arena_bytes: usize, threads: usize) -> Result<Plan, NetworkError> {
-        let step = self.network.alignment();
+        let step = self.network().alignment();
         if [height, width].iter().any(|&side| side == 0 || side % step != 0) {
             let problem = format!("sides of {width} x {height} px: expected multiples of {step}");
             return Err(NetworkError { layer: "image".to_owned(), problem });
         }
         let outputs = |channels: usize| {
-            let lanes = self.isa.for_outputs(channels).lanes();
+            let lanes = self.isa().for_outputs(channels).lanes();
             (channels.div_ceil(lanes), lanes)
         };
-        Ok(Plan::new(&self.network, [height, width], arena_bytes, threads.max(1), outputs))
+        Ok(Plan::new(self.network(), [height, width], arena_bytes, threads.max(1), outputs))
     }
 
     /// The tensor of the logits, and its channels.
     fn logits(&self) -> (TensorId, usize) {
-        let id = self.network.layers.last().map_or(TensorId(0), |layer| layer.output);
-        (id, self.network.tensors[id.0].channels)
+        let network = self.network();
+        let id = network.layers.last().map_or(TensorId(0), |layer| layer.output);
+        (id, network.tensors[id.0].channels)
     }
 }
 
@@ -155,11 +178,11 @@ impl Session {
     pub fn new(program: Arc<Program>, plan: Plan) -> Self {
         let mut arena = Aligned::new(plan.ring_bytes);
         // Where tensors share memory, borders are set again when one of them begins to live.
-        for (ring, tensor) in plan.rings.iter().zip(&program.network.tensors) {
+        for (ring, tensor) in plan.rings.iter().zip(&program.network().tensors) {
             ring.border(&mut arena.as_mut_slice()[ring.range()], tensor.zero_point);
         }
         let scratch = Aligned::new(plan.scratch * plan.threads);
-        let done = vec![0; program.network.tensors.len()];
+        let done = vec![0; program.network().tensors.len()];
         Self { program, plan, arena, scratch, done }
     }
 
@@ -183,7 +206,7 @@ impl Session {
         assert!(image.width > 0 && image.pixels.len() >= 3 * image.width && image.pixels.len() % (3 * image.width) == 0, "image of no size");
         let spread = Spread { split, pieces: split.threads().min(plan.threads), scratch_each: plan.scratch };
         let shared = plan.band >= plan.height;
-        let layers = program.network.layers.len();
+        let layers = program.network().layers.len();
         done.fill(0);
         let (mut taken, mut left) = (0, 0);
         while taken < plan.height {
@@ -191,7 +214,7 @@ impl Session {
             taken = rows.end;
             let ring = &plan.rings[0];
             if shared {
-                ring.border(&mut arena[ring.range()], program.network.tensors[0].zero_point);
+                ring.border(&mut arena[ring.range()], program.network().tensors[0].zero_point);
             }
             spread.rows(rows, ring, &mut arena[ring.range()], scratch, &|rows, out, _| {
                 for (y, out) in rows.zip(out.chunks_exact_mut(ring.stride)) {
@@ -202,14 +225,14 @@ impl Session {
             if !observe(layers) {
                 return false;
             }
-            for (index, (layer, packed)) in program.network.layers.iter().zip(&program.packed).enumerate() {
+            for (index, (layer, packed)) in program.network().layers.iter().zip(&program.body.packed).enumerate() {
                 let made = done[layer.output.0]..available(layer, &plan.rings, done);
                 if made.is_empty() {
                     continue;
                 }
                 let ring = &plan.rings[layer.output.0];
                 if shared {
-                    ring.border(&mut arena[ring.range()], program.network.tensors[layer.output.0].zero_point);
+                    ring.border(&mut arena[ring.range()], program.network().tensors[layer.output.0].zero_point);
                 }
                 done[layer.output.0] = made.end;
                 // A layer's inputs live while its output does, so they lie wholly before or wholly behind it.

@@ -59,6 +59,29 @@ impl Isa {
         }
     }
 
+    /// Multiplies and adds on registers alone, for a measurement of what the processor can do at most. Gives the products of a weight and a pixel
+    /// that were formed; none for the scalar kernels, and none where the processor lacks the instructions.
+    pub fn multiply_and_add(self, rounds: u64) -> u64 {
+        if !self.is_available() {
+            return 0;
+        }
+        match self {
+            Self::Scalar => 0,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => avx2::peak(rounds),
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => vnni::vex::peak(rounds),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => vnni::full::peak(rounds),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512VnniHalf => vnni::half::peak(rounds),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => neon::plain::peak(rounds),
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot => neon::dot::peak(rounds),
+        }
+    }
+
     /// What a layer of so many outputs is run with.
     pub(super) fn for_outputs(self, outputs: usize) -> Self {
         #[cfg(target_arch = "x86_64")]

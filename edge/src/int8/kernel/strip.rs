@@ -92,9 +92,8 @@ pub(super) unsafe fn strip<V: Vector, const P: usize, const C: usize, const K: u
                         own[k][c] = V::weights(weights.add((k * C + c) * V::GROUP));
                     }
                 }
-                let mut from = row;
                 unrolled!(X < P + K - 1, {
-                    let pixel = V::pixel(from);
+                    let pixel = V::pixel(row.wrapping_add(X * step));
                     for k in 0..K {
                         // The pixel meets tap k for the output k pixels to its left.
                         if X >= k && X - k < P {
@@ -103,7 +102,6 @@ pub(super) unsafe fn strip<V: Vector, const P: usize, const C: usize, const K: u
                             }
                         }
                     }
-                    from = from.wrapping_add(step);
                 });
                 row = row.wrapping_add(4);
                 weights = weights.wrapping_add(K * C * V::GROUP);
@@ -238,7 +236,31 @@ pub(super) unsafe fn up_row<V: Vector, const P: usize>(args: UpRow<'_>) {
     }
 }
 
-/// Defines `conv_row` and `up_row` of one instruction set: `$v` its vector, `$wide` the longest strip of one vector (half of it with two),
+/// Multiplies and adds on registers alone, `rounds` times 12 vectors: what the processor can do at most. Gives the products formed.
+#[inline(always)]
+pub(super) unsafe fn peak<V: Vector>(rounds: u64) -> u64 {
+    const CHAINS: usize = 12;
+    let memory = [1_u8; 16 * CHAINS * 8];
+    // SAFETY: see the module's text; the widest weights take 64 bytes.
+    unsafe {
+        let mut sums = [V::zero(); CHAINS];
+        let mut weights = [V::weights(memory.as_ptr()); CHAINS];
+        for (i, own) in weights.iter_mut().enumerate() {
+            *own = V::weights(core::hint::black_box(memory.as_ptr()).add(64 * i));
+        }
+        for _ in 0..rounds {
+            // Unknown to the compiler, or products would be formed once for all rounds.
+            let pixel = V::pixel(core::hint::black_box(memory.as_ptr()));
+            for (sum, weights) in sums.iter_mut().zip(weights) {
+                *sum = V::dot(*sum, pixel, weights);
+            }
+        }
+        core::hint::black_box(sums);
+    }
+    rounds * (CHAINS * V::LANES * 4) as u64
+}
+
+/// Defines `conv_row`, `up_row` and `peak` of one instruction set: `$v` its vector, `$wide` the longest strip of one vector (half of it with two),
 /// `$p` the pixels of the up-sampled source at a time.
 macro_rules! kernels {
     ($v:ty, $features:literal, $wide:literal, [$($one:literal)*], [$($two:literal)*], $p:literal) => {
@@ -252,6 +274,17 @@ macro_rules! kernels {
         unsafe fn up(args: $crate::int8::kernel::UpRow<'_>) {
             // SAFETY: the caller's; see the module `strip`.
             unsafe { $crate::int8::kernel::strip::up_row::<$v, $p>(args) }
+        }
+
+        #[target_feature(enable = $features)]
+        unsafe fn multiply_and_add(rounds: u64) -> u64 {
+            // SAFETY: the caller's; see the module `strip`.
+            unsafe { $crate::int8::kernel::strip::peak::<$v>(rounds) }
+        }
+
+        pub(in crate::int8::kernel) fn peak(rounds: u64) -> u64 {
+            // SAFETY: the processor has these features; see the module `strip`.
+            unsafe { multiply_and_add(rounds) }
         }
 
         pub(in crate::int8::kernel) fn conv_row(args: $crate::int8::kernel::ConvRow<'_>) {
