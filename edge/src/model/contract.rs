@@ -3,6 +3,7 @@
 //! Checked on the protobuf itself, so that every refusal names the node or tensor, and so that files which tract would panic on (an
 //! output that no node computes, raw tensor data of a type it has not implemented) never reach it.
 
+use super::scales;
 use crate::error::ModelError;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
@@ -86,6 +87,7 @@ pub(super) fn check(model: &ModelProto) -> Result<Contents, ModelError> {
         check_node(node, &mut known)?;
         *operators.entry(node.op_type.clone()).or_default() += 1;
     }
+    scales::check(graph)?;
     last_node(graph, output)?;
     Ok(Contents { opset, producer: model.producer_name.clone(), input: describe(input), output: describe(output), operators, parameters })
 }
@@ -108,6 +110,15 @@ fn tensor(tensor: &TensorProto) -> Result<u64, ModelError> {
         Ok(DataType::Uint8 | DataType::Int8) => (1, tensor.int32_data.len()),
         _ => return refuse(format!("expected float32, int8, uint8, int32 or int64, found {}", type_name(tensor.data_type))),
     };
+    // Bytes stored as int32 must be bytes.
+    let byte = |value: &i32| match data_type {
+        Ok(DataType::Uint8) => (0..=255).contains(value),
+        Ok(DataType::Int8) => (-128..=127).contains(value),
+        _ => true,
+    };
+    if let Some(bad) = tensor.int32_data.iter().find(|value| !byte(value)) {
+        return refuse(format!("holds {bad}, which is no {}", type_name(tensor.data_type)));
+    }
     let count = tensor.dims.iter().try_fold(1_u64, |count, &dim| u64::try_from(dim).ok().and_then(|dim| count.checked_mul(dim)));
     let stored = if tensor.raw_data.is_empty() { typed } else { tensor.raw_data.len() / bytes };
     match count {

@@ -17,8 +17,14 @@ use tract_onnx::prelude::{
 /// Plans kept. A plan holds its own packed copy of the weights; a folder of images has few sizes.
 const PLANS: usize = 4;
 
-/// Largest single activation. A U-Net of width 64 needs 1 GiB for a tile of 2048 px; beyond this something is wrong.
+/// Largest single activation for each pixel of the image: 4,096 channels at full resolution. A U-Net of width 64 needs a twentieth of it.
+const MAX_PIXEL_BYTES: u64 = 16 << 10;
+
+/// Largest single activation whatever the image.
 const MAX_ACTIVATION_BYTES: u64 = 4 << 30;
+
+/// What is allowed for the smallest images.
+const MIN_ACTIVATION_BYTES: u64 = 64 << 20;
 
 type Plan = Arc<TypedRunnableModel>;
 
@@ -105,12 +111,13 @@ impl FloatNetwork {
         };
         let typed =
             guarded(shaped).and_then(|result| result.map_err(reason)).map_err(|reason| ModelError::Prepare { width, height, reason })?;
+        let max = (MAX_PIXEL_BYTES * (height * width) as u64).clamp(MIN_ACTIVATION_BYTES, MAX_ACTIVATION_BYTES);
         for node in typed.nodes() {
             for outlet in &node.outputs {
                 let numbers = outlet.fact.shape.as_concrete().map(|dims| dims.iter().fold(1_u64, |n, &dim| n.saturating_mul(dim as u64)));
                 let bytes = numbers.unwrap_or(u64::MAX).saturating_mul(outlet.fact.datum_type.size_of() as u64);
-                if bytes > MAX_ACTIVATION_BYTES {
-                    return Err(ModelError::Memory { node: node.name.clone(), width, height, bytes, max: MAX_ACTIVATION_BYTES });
+                if bytes > max {
+                    return Err(ModelError::Memory { node: node.name.clone(), width, height, bytes, max });
                 }
             }
         }

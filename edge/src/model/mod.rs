@@ -8,6 +8,7 @@ mod metadata;
 mod network;
 mod qdq;
 mod rewrite;
+mod scales;
 
 pub use contract::{Contents, OPERATORS};
 pub use metadata::{FORMAT, Metadata, Provenance};

@@ -10,7 +10,12 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto, tensor_s
 
 /// Writes the test network after `change` to `folder/name`.
 pub(crate) fn changed(folder: &Path, name: &str, change: impl FnOnce(&mut ModelProto)) -> PathBuf {
-    let mut model = ModelProto::decode(&*std::fs::read(unet()).unwrap()).unwrap();
+    changed_file(&unet(), folder, name, change)
+}
+
+/// Writes any network after `change` to `folder/name`.
+pub(crate) fn changed_file(from: &Path, folder: &Path, name: &str, change: impl FnOnce(&mut ModelProto)) -> PathBuf {
+    let mut model = ModelProto::decode(&*std::fs::read(from).unwrap()).unwrap();
     change(&mut model);
     let path = folder.join(name);
     std::fs::write(&path, model.encode_to_vec()).unwrap();

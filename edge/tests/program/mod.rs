@@ -54,7 +54,12 @@ pub(crate) fn segment(inputs: &[&Path], output: &Path, flags: &[&str]) -> Said {
 
 /// A U-Net of width 2 and depth 4 with random weights (made by the script beside it).
 pub(crate) fn unet() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/unet.onnx")
+    fixture("unet.onnx")
+}
+
+/// A file made by the scripts beside it: `unet.int8.onnx` is `unet.onnx` quantised, `tiny.int8.onnx` a quantised U-Net of width 1 and depth 1.
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
 /// Coloured blobs at several scales, so that a random network gives both classes.
