@@ -137,7 +137,8 @@ pub fn bench(options: &BenchOptions) -> Result<Bench, Error> {
                 if !output.status.success() {
                     return Err(failed(String::from_utf8_lossy(&output.stderr).trim().trim_start_matches("error: ").to_owned()));
                 }
-                let one: Bench = serde_json::from_slice(&output.stdout).map_err(|error| failed(format!("a measurement gave no JSON: {error}")))?;
+                let one: Bench =
+                    serde_json::from_slice(&output.stdout).map_err(|error| failed(format!("a measurement gave no JSON: {error}")))?;
                 report.results.extend(one.results);
             }
         }

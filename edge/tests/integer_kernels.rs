@@ -79,7 +79,10 @@ fn a_thousand_random_networks_give_the_same_bits_everywhere() {
             let seen = bytes(&network, isa, size, &rgb, arena, &Threads(threads));
             if let Some(at) = seen.iter().zip(&expected).position(|(a, b)| a != b) {
                 let (seen, expected) = (seen[at], expected[at]);
-                panic!("seed {seed}, {shape:?}, {size:?}, {}, arena {arena}, {threads} threads: byte {at} is {seen}, expected {expected}", isa.name());
+                panic!(
+                    "seed {seed}, {shape:?}, {size:?}, {}, arena {arena}, {threads} threads: byte {at} is {seen}, expected {expected}",
+                    isa.name()
+                );
             }
         }
     }

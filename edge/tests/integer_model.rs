@@ -169,9 +169,9 @@ fn an_instruction_set_is_chosen_by_name() {
 #[test]
 fn bench_measures_what_it_says() {
     let model = int8();
-    let said = run([Path::new("bench"), Path::new("--model"), &model].into_iter().chain(
-        ["--sizes", "64,100", "--threads", "1,2", "--isa", "all", "--seconds", "0.01", "--profile", "--json"].map(Path::new),
-    ));
+    let said = run([Path::new("bench"), Path::new("--model"), &model]
+        .into_iter()
+        .chain(["--sizes", "64,100", "--threads", "1,2", "--isa", "all", "--seconds", "0.01", "--profile", "--json"].map(Path::new)));
     said.expect(0, &[]);
     let report: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
     let results = report["results"].as_array().unwrap();

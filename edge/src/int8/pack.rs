@@ -166,9 +166,8 @@ pub(super) fn pack(
         for vector in 0..vectors {
             for group in 0..pixel_bytes(tensor.channels) / GROUP {
                 for tap in 0..taps {
-                    format.push(&mut packed, lanes, |lane, k| {
-                        view.at(vector * lanes + lane, first, tensor.channels, group * GROUP + k, tap)
-                    });
+                    format
+                        .push(&mut packed, lanes, |lane, k| view.at(vector * lanes + lane, first, tensor.channels, group * GROUP + k, tap));
                 }
             }
         }

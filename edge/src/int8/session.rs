@@ -203,7 +203,10 @@ impl Session {
         let (arena, scratch) = (arena.as_mut_slice(), scratch.as_mut_slice());
         let channels = program.output_channels();
         assert!(out.len() == plan.height * plan.width * channels, "output of {} bytes", out.len());
-        assert!(image.width > 0 && image.pixels.len() >= 3 * image.width && image.pixels.len() % (3 * image.width) == 0, "image of no size");
+        assert!(
+            image.width > 0 && image.pixels.len() >= 3 * image.width && image.pixels.len() % (3 * image.width) == 0,
+            "image of no size"
+        );
         let spread = Spread { split, pieces: split.threads().min(plan.threads), scratch_each: plan.scratch };
         let shared = plan.band >= plan.height;
         let layers = program.network().layers.len();

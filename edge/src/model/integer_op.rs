@@ -57,9 +57,15 @@ impl EvalOp for IntegerNetwork {
         let plan = self.program.plan([height, width], DEFAULT_ARENA_BYTES, 1)?;
         let channels = self.logit_channels();
         let mut bytes = vec![0; area * channels];
-        Session::new(Arc::clone(&self.program), plan).run(Rgb { pixels: &pixels, width, origin: [0, 0] }, &mut bytes, &OneThread, &mut |_| true);
+        Session::new(Arc::clone(&self.program), plan).run(
+            Rgb { pixels: &pixels, width, origin: [0, 0] },
+            &mut bytes,
+            &OneThread,
+            &mut |_| true,
+        );
         let real = |byte: u8| (i32::from(byte) - i32::from(self.logits.zero_point)) as f32 * self.logits.scale;
-        let planes: Vec<f32> = (0..channels).flat_map(|channel| bytes.iter().skip(channel).step_by(channels).map(|&byte| real(byte))).collect();
+        let planes: Vec<f32> =
+            (0..channels).flat_map(|channel| bytes.iter().skip(channel).step_by(channels).map(|&byte| real(byte))).collect();
         Ok(tvec!(Tensor::from_shape(&[1, channels, height, width], &planes)?.into_tvalue()))
     }
 }

@@ -50,7 +50,9 @@ pub(super) struct Affine {
 /// the way is given back.
 pub(super) fn rewrite(model: &mut TypedModel) -> TractResult<Vec<Refusal>> {
     let refusals = RefCell::new(Vec::new());
-    Rewriter::<RefCell<Vec<Refusal>>>::default().with_rule_for::<Dequantize>("quantised network to integers", whole_network).rewrite(&refusals, model)?;
+    Rewriter::<RefCell<Vec<Refusal>>>::default()
+        .with_rule_for::<Dequantize>("quantised network to integers", whole_network)
+        .rewrite(&refusals, model)?;
     Ok(refusals.into_inner())
 }
 
@@ -139,8 +141,7 @@ impl<'a> Reader<'a> {
         if value.parts.len() != 1 || value.parts.first() != last.as_ref() {
             return Err(whole("the logits are not those of a last convolution"));
         }
-        IntegerNetwork::new(self.network, input, value.affine)
-            .map_err(|error| vec![Refusal { node: error.layer, reason: error.problem }])
+        IntegerNetwork::new(self.network, input, value.affine).map_err(|error| vec![Refusal { node: error.layer, reason: error.problem }])
     }
 
     /// The node that a person would call the cause: what stands before the QuantizeLinear.
@@ -271,7 +272,10 @@ impl<'a> Reader<'a> {
         let weights = self.weights(node, 1, value.affine, output, relu)?;
         match value.parts.as_slice() {
             &[Source { tensor, up: false }] => {
-                let level = self.network.tensors[tensor.0].level.checked_sub(1).ok_or_else(|| Some("it would exceed the image's size".to_owned()))?;
+                let level = self.network.tensors[tensor.0]
+                    .level
+                    .checked_sub(1)
+                    .ok_or_else(|| Some("it would exceed the image's size".to_owned()))?;
                 Ok((LayerKind::Transposed { input: tensor, weights }, level))
             }
             _ => refuse("it reads a concatenation or a resized tensor"),

@@ -232,11 +232,8 @@ pub(crate) fn run(network: &Network, input: &InputTable, rgb: &[u8], height: usi
                 }
             }
             LayerKind::Convolution(convolution) => {
-                let parts: Vec<Whole> = convolution
-                    .sources
-                    .iter()
-                    .map(|source| if source.up { get(source.tensor).up() } else { get(source.tensor) })
-                    .collect();
+                let parts: Vec<Whole> =
+                    convolution.sources.iter().map(|source| if source.up { get(source.tensor).up() } else { get(source.tensor) }).collect();
                 let x = Whole::concat(&parts);
                 let (k, weights) = (convolution.kernel, &convolution.weights);
                 for (row, column, channel) in places(height, width, output.channels) {

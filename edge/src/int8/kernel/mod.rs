@@ -5,9 +5,9 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+mod detect;
 #[cfg(target_arch = "aarch64")]
 mod neon;
-mod detect;
 mod scalar;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod strip;
