@@ -62,10 +62,8 @@ impl Isa {
     /// Multiplies and adds on registers alone, for a measurement of what the processor can do at most. Gives the products of a weight and a pixel
     /// that were formed; none for the scalar kernels, and none where the processor lacks the instructions.
     pub fn multiply_and_add(self, rounds: u64) -> u64 {
-        if !self.is_available() {
-            return 0;
-        }
         match self {
+            _ if rounds == 0 || !self.is_available() => 0,
             Self::Scalar => 0,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => avx2::peak(rounds),

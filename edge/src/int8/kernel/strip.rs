@@ -116,7 +116,11 @@ pub(super) unsafe fn strip<V: Vector, const P: usize, const C: usize, const K: u
                 unrolled!(X < P, {
                     let mut bytes = [0_u8; 16];
                     V::requantise(sums[X][c], scale, &args.clamp, bytes.as_mut_ptr());
-                    core::ptr::copy_nonoverlapping(bytes.as_ptr(), to.add(X * args.out_step), args.last_bytes);
+                    let to = to.add(X * args.out_step);
+                    // Pixels take multiples of four bytes.
+                    for i in 0..args.last_bytes / 4 {
+                        to.add(4 * i).cast::<u32>().write_unaligned(bytes.as_ptr().add(4 * i).cast::<u32>().read_unaligned());
+                    }
                 });
             }
         }
