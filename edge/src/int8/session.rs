@@ -13,6 +13,7 @@ use super::split::Split;
 use super::table::{InputTable, Output};
 use super::up::UpSource;
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -37,9 +38,9 @@ struct Body {
 
 #[derive(Debug)]
 enum PackedLayer {
-    Convolution(Packed, Option<PackedUp>),
+    Convolution(Box<Packed>, Option<Box<PackedUp>>),
     MaxPool,
-    Transposed([Packed; 4]),
+    Transposed(Box<[Packed; 4]>),
 }
 
 /// An image of RGB bytes, and the window of it that is looked at: beyond the right and lower border the last pixels repeat.
@@ -160,16 +161,16 @@ fn packed(network: &Network, layer: &Layer, isa: Isa) -> PackedLayer {
         LayerKind::Convolution(convolution) => {
             let sources: Vec<(Source, &Tensor)> = convolution.sources.iter().map(|source| (*source, tensor(source.tensor))).collect();
             let (direct, up) = pack(isa, convolution.kernel, &sources, &convolution.weights, output);
-            PackedLayer::Convolution(direct, up)
+            PackedLayer::Convolution(Box::new(direct), up.map(Box::new))
         }
-        LayerKind::Transposed { input, weights } => PackedLayer::Transposed(core::array::from_fn(|phase| {
+        LayerKind::Transposed { input, weights } => PackedLayer::Transposed(Box::new(core::array::from_fn(|phase| {
             let (inputs, outputs) = (tensor(*input).channels, output.channels);
             // [inputs, outputs, 2, 2] to [outputs, inputs] of one pixel of the cell.
             let at = |output: usize, input: usize| weights.values[(input * outputs + output) * 4 + phase];
             let values = (0..outputs).flat_map(|output| (0..inputs).map(move |input| at(output, input))).collect();
             let own = Weights { values, bias: weights.bias.clone(), scale: weights.scale.clone(), relu: weights.relu };
             pack(isa, 1, &[(Source { tensor: *input, up: false }, tensor(*input))], &own, output).0
-        })),
+        }))),
     }
 }
 
@@ -204,7 +205,7 @@ impl Session {
         let channels = program.output_channels();
         assert!(out.len() == plan.height * plan.width * channels, "output of {} bytes", out.len());
         assert!(
-            image.width > 0 && image.pixels.len() >= 3 * image.width && image.pixels.len() % (3 * image.width) == 0,
+            image.width > 0 && image.pixels.len() >= 3 * image.width && image.pixels.len().is_multiple_of(3 * image.width),
             "image of no size"
         );
         let spread = Spread { split, pieces: split.threads().min(plan.threads), scratch_each: plan.scratch };
@@ -219,7 +220,8 @@ impl Session {
             if shared {
                 ring.border(&mut arena[ring.range()], program.network().tensors[0].zero_point);
             }
-            spread.rows(rows, ring, &mut arena[ring.range()], scratch, &|rows, out, _| {
+            let target = Target { rows, ring, bytes: &mut arena[ring.range()], scratch: &mut *scratch };
+            spread.rows(target, &|rows, out, _| {
                 for (y, out) in rows.zip(out.chunks_exact_mut(ring.stride)) {
                     program.input.apply(image.row(y), &mut out[ring.pixel..][..ring.width * ring.pixel]);
                 }
@@ -251,7 +253,8 @@ impl Session {
                     };
                     (source, bytes)
                 };
-                run_layer(layer, packed, &input, made, ring, own, scratch, &spread);
+                let target = Target { rows: made, ring, bytes: own, scratch: &mut *scratch };
+                run_layer(layer, packed, &input, target, &spread);
                 if !observe(index) {
                     return false;
                 }
@@ -274,36 +277,44 @@ impl Session {
     }
 }
 
-/// Makes rows `made` of a layer's output in its ring's bytes `own`.
+/// What a layer fills.
+struct Target<'a> {
+    rows: Range<usize>,
+    ring: &'a Ring,
+    /// The ring's bytes.
+    bytes: &'a mut [u8],
+    /// Sums for all threads.
+    scratch: &'a mut [i32],
+}
+
+/// Makes rows of a layer's output.
 fn run_layer<'a, S: Split>(
     layer: &Layer,
     packed: &'a PackedLayer,
     input: &impl Fn(TensorId) -> (Ring, &'a [u8]),
-    made: Range<usize>,
-    ring: &Ring,
-    own: &mut [u8],
-    scratch: &mut [i32],
+    target: Target<'_>,
     spread: &Spread<'_, S>,
 ) {
+    let ring = target.ring;
     match (&layer.kind, packed) {
         (LayerKind::Convolution(convolution), PackedLayer::Convolution(packed, packed_up)) => {
             let mut direct = [None; MOST_DIRECT];
             let sources = convolution.sources.iter().filter(|source| !source.up);
             direct.iter_mut().zip(sources).for_each(|(slot, source)| *slot = Some(input(source.tensor)));
-            let up = packed_up.as_ref().zip(convolution.sources.iter().find(|source| source.up)).map(|(packed, source)| {
+            let up = packed_up.as_deref().zip(convolution.sources.iter().find(|source| source.up)).map(|(packed, source)| {
                 let (ring, bytes) = input(source.tensor);
                 UpSource { packed, ring, bytes }
             });
             let sources = ConvSources { packed, direct, up };
-            spread.rows(made, ring, own, scratch, &|rows, out, scratch| sources.rows(rows, ring, out, scratch));
+            spread.rows(target, &|rows, out, scratch| sources.rows(rows, ring, out, scratch));
         }
         (LayerKind::Transposed { input: source, .. }, PackedLayer::Transposed(phases)) => {
             let source = input(*source);
-            spread.rows(made, ring, own, scratch, &|rows, out, _| transposed_rows(phases, source, rows, ring, out));
+            spread.rows(target, &|rows, out, _| transposed_rows(phases, source, rows, ring, out));
         }
         (LayerKind::MaxPool { input: source }, _) => {
             let (source, bytes) = input(*source);
-            spread.rows(made, ring, own, scratch, &|rows, out, _| {
+            spread.rows(target, &|rows, out, _| {
                 for (y, out) in rows.zip(out.chunks_exact_mut(ring.stride)) {
                     let row = |y: usize| source.row(bytes, y as isize);
                     max_pool_row(row(2 * y), row(2 * y + 1), ring.pixel, &mut out[ring.pixel..][..ring.width * ring.pixel]);
@@ -326,11 +337,12 @@ type Work<'a> = &'a (dyn Fn(Range<usize>, &mut [u8], &mut [i32]) + Sync);
 
 impl<S: Split> Spread<'_, S> {
     /// `work` gets rows, the bytes of just these rows, and sums of its own.
-    fn rows(&self, rows: Range<usize>, ring: &Ring, own: &mut [u8], scratch: &mut [i32], work: Work<'_>) {
+    fn rows(&self, target: Target<'_>, work: Work<'_>) {
+        let Target { rows, ring, bytes, scratch } = target;
         // The ring wraps around at most once, since it holds all rows of a band.
         let first = rows.start % ring.capacity;
         let until_wrap = rows.len().min(ring.capacity - first);
-        let (head, tail) = own[..ring.capacity * ring.stride].split_at_mut(first * ring.stride);
+        let (head, tail) = bytes[..ring.capacity * ring.stride].split_at_mut(first * ring.stride);
         let middle = rows.start + until_wrap;
         self.part(rows.start..middle, ring.stride, tail, scratch, self.pieces, work);
         if middle < rows.end {

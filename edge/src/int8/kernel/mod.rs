@@ -177,7 +177,7 @@ impl ConvRow<'_> {
         let (lanes, kernel) = (packed.isa.lanes(), packed.kernel);
         let groups: usize = self.taps.iter().map(|tap| tap.pixel / 4).sum();
         let all = packed.vectors * lanes;
-        assert!(self.taps.iter().all(|tap| tap.pixel % 4 == 0 && tap.row.len() >= (self.width + kernel - 1) * tap.pixel));
+        assert!(self.taps.iter().all(|tap| tap.pixel.is_multiple_of(4) && tap.row.len() >= (self.width + kernel - 1) * tap.pixel));
         assert!(packed.vector_bytes == groups * kernel * packed.isa.format().group_bytes(lanes));
         assert!(packed.weights.as_slice().len() == packed.vectors * packed.vector_bytes);
         assert!(packed.bias.as_slice().len() == all && packed.scale.as_slice().len() == all);
@@ -213,7 +213,7 @@ impl UpRow<'_> {
         let lanes = packed.isa.lanes();
         let all = packed.vectors * lanes;
         let sums = all * 2 * self.width;
-        assert!(self.width > 0 && self.pixel % 4 == 0 && self.row.len() == (self.width + 2) * self.pixel);
+        assert!(self.width > 0 && self.pixel.is_multiple_of(4) && self.row.len() == (self.width + 2) * self.pixel);
         assert!(packed.vector_bytes == self.pixel / 4 * 9 * packed.isa.format().group_bytes(lanes));
         assert!(packed.weights.as_slice().len() == packed.vectors * packed.vector_bytes);
         assert!(packed.bias.as_slice().len() == all && packed.border.as_slice().len() == 9 * all);

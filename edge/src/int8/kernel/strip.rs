@@ -5,6 +5,8 @@
 //! scalar is only handed out where it was detected).
 
 #![allow(unsafe_code)]
+// Indices here are registers: the loops are unrolled, and an index stands for the same place in several arrays.
+#![allow(clippy::needless_range_loop, clippy::absurd_extreme_comparisons)]
 
 use super::{ConvRow, Tap, UpRow};
 use crate::int8::pack::Clamp;
