@@ -39,6 +39,7 @@ mod per_parameter;
 mod png_file;
 mod predict;
 mod prior;
+mod quantize;
 mod queue;
 pub mod report;
 mod reproduce;
@@ -83,6 +84,11 @@ pub use predict::{predict, predict_classes};
 pub use prior::{
     AnnotatedBlock, CANCER, ClassEstimate, Estimate, FilledSheet, Interval, LabelEstimate, MAX_CLASSES, MAX_SHEET_BLOCKS, Prior, RHO_FLOOR,
     Unit, choose_blocks, count_in_masks, expected_labels, read_sheet, write_sheet,
+};
+pub use quantize::{
+    CalibrationSummary, Difference, Equalise, FineTuning, Grid, Int8Network, LayerGrid, Provenance, QuantizeObserver, QuantizeReport,
+    QuantizeSettings, Quantized, QuantizedConvolution, RangeRule, ScorePair, Simulation, Validation, quantize, quantize_network,
+    table as quantize_table,
 };
 pub use queue::{MomentQueue, PastBlock};
 pub use reproduce::{Budget, Method, Progress as ReproduceProgress, ReproduceSettings, SYSTEMS, System, reproduce};

@@ -2,7 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use lsr_train::{
-    Architecture, LabelStatistics, Observer, ReproduceProgress, RunConfig, SYSTEMS, StepReport, ValidationReport, statistics_table,
+    Architecture, LabelStatistics, Observer, QuantizeObserver, ReproduceProgress, RunConfig, SYSTEMS, StepReport, ValidationReport,
+    statistics_table,
 };
 use std::time::{Duration, Instant};
 
@@ -146,5 +147,37 @@ impl ReproduceProgress for ReproduceObserver {
         } else {
             self.bar.println(text);
         }
+    }
+}
+
+/// A bar over the steps of the stage that runs.
+pub(crate) struct StageObserver {
+    bar: ProgressBar,
+}
+
+impl Default for StageObserver {
+    fn default() -> Self {
+        Self { bar: ProgressBar::hidden() }
+    }
+}
+
+impl StageObserver {
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl QuantizeObserver for StageObserver {
+    fn stage(&mut self, what: &str, steps: usize) {
+        self.bar.finish_and_clear();
+        self.bar = bar(steps as u64, what);
+    }
+
+    fn step(&mut self) {
+        self.bar.inc(1);
+    }
+
+    fn warn(&mut self, text: &str) {
+        self.bar.suspend(|| eprintln!("warning: {text}"));
     }
 }
