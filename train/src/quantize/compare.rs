@@ -32,7 +32,7 @@ pub struct Difference {
 /// An image that cannot be read; an interruption.
 pub(crate) fn compare(
     float: &FoldedNetwork,
-    networks: &[&Int8Network],
+    networks: &[Int8Network],
     threshold: f64,
     tiles: &Tiles,
     progress: &mut Progress,

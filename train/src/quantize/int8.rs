@@ -88,11 +88,16 @@ impl Simulation<'_> {
     /// # Errors
     /// None today: the walk over the network could stop.
     pub fn forward(&self, image: Tensor<4>) -> Result<Tensor<4>> {
+        self.run(image, |_, sums| Ok(sums))
+    }
+
+    /// As [`Simulation::forward`], with each layer's sums passed through `with` before they are brought to the grid of the output.
+    pub(super) fn run(&self, image: Tensor<4>, mut with: impl FnMut(usize, Tensor<4>) -> Result<Tensor<4>>) -> Result<Tensor<4>> {
         let network = self.network;
         let pixels = image.div_scalar(Grid::IMAGE.scale).round();
         let steps = network.float.run(pixels, |layer, x| {
             let Layer { weight, bias, multiplier, limits: [low, high] } = &self.layers[layer];
-            let sums = network.float.layers[layer].apply(x, weight.clone(), bias.clone());
+            let sums = with(layer, network.float.layers[layer].apply(x, weight.clone(), bias.clone()))?;
             Ok(sums.mul(multiplier.clone()).round().clamp(*low, *high))
         })?;
         let logits = network.grids[network.float.steps.len()];

@@ -1,14 +1,16 @@
 //! From a trained network to one of 8-bit integers: post-training static quantisation, and fine-tuning where that is not enough.
 //!
 //! ```text
-//! network ─► folded ─► equalise ─► observe ─► range ─► weights ─► int8 ─► compare ─► fine_tune ─► validate ─► onnx
-//!            BatchNorm  weights     activations  grid of  8 bits a  whole   with the   weights      scores      QDQ
-//!            gone       of layers   on tiles     each     channel   numbers float one  learn rounding           file
+//! network ─► folded ─► equalise ─► observe ─► range ─► weights ─► int8 ─► bias ─► compare ─► fine_tune ─► validate ─► onnx
+//!            BatchNorm  weights     activations  grid of  8 bits a  whole   means   with the   weights      scores      QDQ
+//!            gone       of layers   on tiles     each     channel   numbers kept    float one  learn rounding           file
 //! ```
 //!
 //! Weights are rounded to -127..127 with a scale for each output channel; activations to 0..255 with one scale and zero point for a tensor;
 //! biases to 32 bits at the scale of the products. The image's grid is the byte itself.
 
+mod bias;
+mod calibrate;
 mod compare;
 mod equalise;
 mod fine_tune;
@@ -44,6 +46,7 @@ use crate::error::{Error, Result};
 use crate::network::FoldedNetwork;
 use crate::run_folder::RunFolder;
 use burn::tensor::Device;
+use calibrate::Calibration;
 use progress::Progress;
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -109,52 +112,22 @@ pub fn quantize_network(
     let calibration_digest = tiles.digest()?;
     let progress = &mut Progress { observer, stop };
 
-    let calibrated = |network: FoldedNetwork, progress: &mut Progress| {
-        let observed = observe::observe(&network, &tiles, progress)?;
-        let grids = range::grids(&network, &observed, settings);
-        Int8Network::new(network, grids)
+    let calibration = Calibration { float: &float, threshold: config.threshold, tiles: &tiles, settings };
+    let candidates = calibration.candidates(progress)?;
+    let of = |equalised: bool| candidates.iter().find(|candidate| candidate.equalised == equalised).map(|candidate| candidate.difference);
+    let (plain, equalised) = (of(false), of(true));
+    let chosen = calibrate::nearest(candidates)?;
+    let (chosen, fine_tuning) = match settings.fine_tune {
+        0 => (chosen, None),
+        _ => calibration.fine_tune(chosen, progress).map(|(tuned, about)| (tuned, Some(about)))?,
     };
-    let plain = match settings.equalise {
-        Equalise::On => None,
-        Equalise::Auto | Equalise::Off => Some(calibrated(float.clone(), progress)?),
-    };
-    let equalised = match settings.equalise {
-        Equalise::Off => None,
-        Equalise::Auto | Equalise::On => Some(calibrated(equalise::equalised(float.clone()), progress)?),
-    };
-    let candidates: Vec<&Int8Network> = plain.iter().chain(&equalised).collect();
-    let mut differences = compare::compare(&float, &candidates, config.threshold, &tiles, progress)?.into_iter();
-    let plain = plain.and_then(|network| Some((network, differences.next()?)));
-    let equalised = equalised.and_then(|network| Some((network, differences.next()?)));
-    let (of_plain, of_equalised) = (plain.as_ref().map(|p| p.1), equalised.as_ref().map(|e| e.1));
-    let lower = |a: &Difference, b: &Difference| a.probability_error < b.probability_error;
-    let chosen = match (plain, equalised) {
-        (Some(plain), Some(equalised)) if lower(&equalised.1, &plain.1) => Some((equalised, true)),
-        (Some(plain), _) => Some((plain, false)),
-        (None, equalised) => equalised.map(|equalised| (equalised, true)),
-    };
-    let Some(((mut network, mut difference), is_equalised)) = chosen else {
-        return Err(Error::setting("--equalise", "auto, on or off", "nothing to compare"));
-    };
-
-    let mut fine_tuning = None;
-    if settings.fine_tune > 0 {
-        let tuned = fine_tune::fine_tuned(&network.float, &network.grids, &float, &tiles, settings, progress)?;
-        let tuned = Int8Network::new(tuned, network.grids.clone())?;
-        let after = compare::compare(&float, &[&tuned], config.threshold, &tiles, progress)?.remove(0);
-        let (before, kept) = (difference, lower(&after, &difference));
-        fine_tuning = Some(FineTuning { steps: settings.fine_tune, learning_rate: settings.learning_rate, before, after, kept });
-        if kept {
-            (network, difference) = (tuned, after);
-        } else {
-            progress.observer.warn("fine-tuning took the network further from the float network: its weights are as before");
-        }
-    }
+    let network = chosen.network;
 
     let quantized = Provenance {
         method: settings.ranges,
         percentile: (settings.ranges == RangeRule::Percentile).then_some(settings.percentile),
-        equalised: is_equalised,
+        equalised: chosen.equalised,
+        bias_corrected: true,
         fine_tuning_steps: fine_tuning.as_ref().filter(|tuning| tuning.kept).map_or(0, |tuning| tuning.steps),
         calibration_digest,
         float_sha256: hex(&Sha256::digest(&float_bytes)),
@@ -172,10 +145,10 @@ pub fn quantize_network(
         float_bytes: float_bytes.len(),
         calibration: CalibrationSummary { images: tiles.images().len(), tiles: tiles.len(), pixels: tiles.pixels() },
         equalise: settings.equalise,
-        plain: of_plain,
-        equalised: of_equalised,
+        plain,
+        equalised,
         fine_tuning,
-        difference,
+        difference: chosen.difference,
         validation: None,
         layers: network.output_grids().into_iter().map(layer).collect(),
     };

@@ -15,6 +15,8 @@ pub struct Provenance {
     pub percentile: Option<f64>,
     /// Whether weights are equalised.
     pub equalised: bool,
+    /// Whether biases bring the channels' means back to the float network's.
+    pub bias_corrected: bool,
     /// Steps of the fine-tuning that went into the weights.
     pub fine_tuning_steps: usize,
     /// SHA-256 over names and pixels of the calibration tiles.

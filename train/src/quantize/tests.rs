@@ -31,3 +31,14 @@ pub(super) fn tensor(width: usize, height: usize) -> Tensor<4> {
 fn bytes(width: usize, height: usize) -> Vec<u8> {
     (0..3 * width * height).map(|i| (i * i % 253) as u8).collect()
 }
+
+/// Nobody is told.
+pub(super) struct Silent;
+
+impl super::QuantizeObserver for Silent {
+    fn stage(&mut self, _what: &str, _steps: usize) {}
+    fn step(&mut self) {}
+    fn warn(&mut self, text: &str) {
+        panic!("{text}");
+    }
+}
