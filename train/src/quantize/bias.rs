@@ -34,13 +34,14 @@ pub(crate) fn corrected(network: &Int8Network, tiles: &Tiles, settings: &Quantiz
     let simulation = network.simulation();
     simulation.run(image, |layer, sums| {
         let [_, outputs, _, _] = sums.dims();
-        let scales = &network.layers[layer].bias_scale;
+        let rounded = &network.layers[layer];
         let found = values(channel_means(sums.clone()))?;
         let mut steps = Vec::with_capacity(outputs);
-        for (channel, ((expected, found), scale)) in expected[layer].iter().zip(found).zip(scales).enumerate() {
+        for (channel, (expected, found)) in expected[layer].iter().zip(found).enumerate() {
+            let scale = rounded.bias_scale[channel];
             // In whole steps of the bias: what is written is what is simulated here.
             let step = (expected / scale - found).round_ties_even();
-            float.layers[layer].bias[channel] += f64::from(step) * f64::from(*scale);
+            float.layers[layer].bias[channel] = (f64::from(rounded.bias[channel]) + f64::from(step)) * f64::from(scale);
             steps.push(step);
         }
         Ok(sums + Tensor::<1>::from_floats(steps.as_slice(), &device).reshape([1, outputs, 1, 1]))
