@@ -7,6 +7,7 @@
 //! tissue   blocks  label z     counts   same-z     U-Net      core's   the    masks and   file for
 //!          read    of every    per z    groups                formulas loop   scores      the edge
 //!          lazily  block
+//! onnx ─► quantize = the same network in 8-bit integers, and what that costs
 //! run, checkpoint, metrics ─► run_page, report        reproduce = all of it for every system ─► statistics, figure, report
 //! folder of a run             one HTML page                                                     tables, pictures, page
 //! ```

@@ -150,14 +150,16 @@ impl ReproduceProgress for ReproduceObserver {
     }
 }
 
-/// A bar over the steps of the stage that runs.
+/// A bar over the steps of the stage that runs; lines where no terminal shows it.
 pub(crate) struct StageObserver {
     bar: ProgressBar,
+    stage: String,
+    last_line: Instant,
 }
 
 impl Default for StageObserver {
     fn default() -> Self {
-        Self { bar: ProgressBar::hidden() }
+        Self { bar: ProgressBar::hidden(), stage: String::new(), last_line: Instant::now() }
     }
 }
 
@@ -171,10 +173,15 @@ impl QuantizeObserver for StageObserver {
     fn stage(&mut self, what: &str, steps: usize) {
         self.bar.finish_and_clear();
         self.bar = bar(steps as u64, what);
+        what.clone_into(&mut self.stage);
     }
 
     fn step(&mut self) {
         self.bar.inc(1);
+        if self.bar.is_hidden() && self.last_line.elapsed() > LINE_EVERY {
+            self.last_line = Instant::now();
+            eprintln!("{} {}/{}", self.stage, self.bar.position(), self.bar.length().unwrap_or_default());
+        }
     }
 
     fn warn(&mut self, text: &str) {
