@@ -33,7 +33,7 @@ pub(crate) struct QuantizeArgs {
     /// Steps of quantisation-aware fine-tuning [default: 0]
     #[arg(long, value_name = "STEPS")]
     pub(crate) fine_tune: Option<usize>,
-    /// Learning rate of the fine-tuning [default: 0.0001]
+    /// Learning rate of the fine-tuning [default: 0.00001]
     #[arg(long, value_name = "RATE")]
     pub(crate) learning_rate: Option<f64>,
     /// Folder with images/ and masks/: scores before and after

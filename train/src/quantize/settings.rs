@@ -57,7 +57,7 @@ impl Default for QuantizeSettings {
             percentile: 99.99,
             equalise: Equalise::default(),
             fine_tune: 0,
-            learning_rate: 1e-4,
+            learning_rate: 1e-5,
         }
     }
 }
