@@ -7,6 +7,7 @@
 //! tissue   blocks  label z     counts   same-z     U-Net      core's   the    masks and   file for
 //!          read    of every    per z    groups                formulas loop   scores      the edge
 //!          lazily  block
+//! onnx ─► quantize = the same network in 8-bit integers, and what that costs
 //! run, checkpoint, metrics ─► run_page, report        reproduce = all of it for every system ─► statistics, figure, report
 //! folder of a run             one HTML page                                                     tables, pictures, page
 //! ```
@@ -39,6 +40,7 @@ mod per_parameter;
 mod png_file;
 mod predict;
 mod prior;
+mod quantize;
 mod queue;
 pub mod report;
 mod reproduce;
@@ -83,6 +85,11 @@ pub use predict::{predict, predict_classes};
 pub use prior::{
     AnnotatedBlock, CANCER, ClassEstimate, Estimate, FilledSheet, Interval, LabelEstimate, MAX_CLASSES, MAX_SHEET_BLOCKS, Prior, RHO_FLOOR,
     Unit, choose_blocks, count_in_masks, expected_labels, read_sheet, write_sheet,
+};
+pub use quantize::{
+    CalibrationSummary, Difference, Equalise, FineTuning, Grid, Int8Network, LayerGrid, Provenance, QuantizeObserver, QuantizeReport,
+    QuantizeSettings, Quantized, QuantizedConvolution, RangeRule, ScorePair, Simulation, Validation, quantize, quantize_network,
+    table as quantize_table,
 };
 pub use queue::{MomentQueue, PastBlock};
 pub use reproduce::{Budget, Method, Progress as ReproduceProgress, ReproduceSettings, SYSTEMS, System, reproduce};

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Report(args) => commands::report(&args),
         Command::Evaluate(args) => commands::evaluate(&args),
         Command::Export(args) => commands::export(&args),
+        Command::Quantize(args) => commands::quantize(&args),
         Command::Reproduce(args) => commands::reproduce(&args),
     };
     match result {

@@ -2,9 +2,9 @@
 
 use crate::config::RunConfig;
 use crate::error::Result;
-use crate::network::{Network, input_from_rgb8, probabilities};
+use crate::network::{Network, NetworkConfig, input_from_rgb8, probabilities};
 use crate::prior::CANCER;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use image::RgbImage;
 
 /// Largest window that goes through the network at once.
@@ -28,7 +28,16 @@ pub fn predict(model: &Network, config: &RunConfig, image: &RgbImage, device: &D
 /// # Errors
 /// When the device fails to give its result back.
 pub fn predict_classes(model: &Network, config: &RunConfig, image: &RgbImage, device: &Device) -> Result<Vec<Vec<f32>>> {
-    let network = config.network;
+    predict_with(&config.network, image, device, |x| Ok(model.forward(x)))
+}
+
+/// As [`predict_classes`], with whatever makes `[1, outputs, h, w]` logits of `[1, 3, h, w]` normalised pixels for a network of this shape.
+pub(crate) fn predict_with(
+    network: &NetworkConfig,
+    image: &RgbImage,
+    device: &Device,
+    forward: impl Fn(Tensor<4>) -> Result<Tensor<4>>,
+) -> Result<Vec<Vec<f32>>> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let (padded_width, padded_height) = (width.next_multiple_of(network.alignment()), height.next_multiple_of(network.alignment()));
     let mut maps = vec![vec![0_f32; width * height]; network.outputs];
@@ -43,7 +52,7 @@ pub fn predict_classes(model: &Network, config: &RunConfig, image: &RgbImage, de
                     bytes.extend_from_slice(&pixel.0);
                 }
             }
-            let output = probabilities(model.forward(input_from_rgb8(&bytes, 1, h, w, device)));
+            let output = probabilities(forward(input_from_rgb8(&bytes, 1, h, w, device))?);
             let values = output.try_into_vec_as::<f32>();
             let values = values.map_err(|error| crate::Error::Training { step: 0, reason: format!("prediction: {error:?}") })?;
             for (map, values) in maps.iter_mut().zip(values.chunks_exact(h * w)) {
@@ -78,7 +87,7 @@ fn windows(length: usize, margin: usize) -> Vec<(Span, Span)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Architecture, NetworkConfig, NormKind, UpSampling};
+    use crate::network::{Architecture, NormKind, UpSampling};
     use burn::module::Module;
 
     #[test]

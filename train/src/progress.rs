@@ -2,7 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use lsr_train::{
-    Architecture, LabelStatistics, Observer, ReproduceProgress, RunConfig, SYSTEMS, StepReport, ValidationReport, statistics_table,
+    Architecture, LabelStatistics, Observer, QuantizeObserver, ReproduceProgress, RunConfig, SYSTEMS, StepReport, ValidationReport,
+    statistics_table,
 };
 use std::time::{Duration, Instant};
 
@@ -146,5 +147,44 @@ impl ReproduceProgress for ReproduceObserver {
         } else {
             self.bar.println(text);
         }
+    }
+}
+
+/// A bar over the steps of the stage that runs; lines where no terminal shows it.
+pub(crate) struct StageObserver {
+    bar: ProgressBar,
+    stage: String,
+    last_line: Instant,
+}
+
+impl Default for StageObserver {
+    fn default() -> Self {
+        Self { bar: ProgressBar::hidden(), stage: String::new(), last_line: Instant::now() }
+    }
+}
+
+impl StageObserver {
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl QuantizeObserver for StageObserver {
+    fn stage(&mut self, what: &str, steps: usize) {
+        self.bar.finish_and_clear();
+        self.bar = bar(steps as u64, what);
+        what.clone_into(&mut self.stage);
+    }
+
+    fn step(&mut self) {
+        self.bar.inc(1);
+        if self.bar.is_hidden() && self.last_line.elapsed() > LINE_EVERY {
+            self.last_line = Instant::now();
+            eprintln!("{} {}/{}", self.stage, self.bar.position(), self.bar.length().unwrap_or_default());
+        }
+    }
+
+    fn warn(&mut self, text: &str) {
+        self.bar.suspend(|| eprintln!("warning: {text}"));
     }
 }

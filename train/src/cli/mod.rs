@@ -6,6 +6,7 @@ mod export;
 mod fit;
 mod label;
 mod prior;
+mod quantize;
 mod report;
 mod reproduce;
 mod synth;
@@ -18,6 +19,7 @@ pub(crate) use export::ExportArgs;
 pub(crate) use fit::FitArgs;
 pub(crate) use label::LabelArgs;
 pub(crate) use prior::{EstimateArgs, PriorArgs, PriorCommand, SheetArgs};
+pub(crate) use quantize::QuantizeArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use reproduce::ReproduceArgs;
 pub(crate) use synth::SynthArgs;
@@ -48,6 +50,8 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     /// Write a network as ONNX
     Export(ExportArgs),
+    /// Write a network of 8-bit integers as ONNX
+    Quantize(QuantizeArgs),
     /// Train and compare every system of the paper on the same images
     Reproduce(ReproduceArgs),
 }

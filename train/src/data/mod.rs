@@ -27,7 +27,7 @@ mod reader;
 mod source;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tiff_window;
 
 pub use augment::Augmentation;

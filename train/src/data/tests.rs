@@ -1,7 +1,7 @@
-//! Small folders of images for the tests of this module.
+//! Small folders of images for tests.
 
 /// A folder of PNG images `(name, width, height)`, each of other pixels, and an empty folder for masks.
-pub(super) fn folder(images: &[(&str, u32, u32)]) -> tempfile::TempDir {
+pub(crate) fn folder(images: &[(&str, u32, u32)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("images")).unwrap();
     std::fs::create_dir(folder.path().join("masks")).unwrap();

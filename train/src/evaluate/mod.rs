@@ -147,7 +147,7 @@ pub fn evaluate(
 }
 
 /// Pixels that count: valid ones whose true class is known. `None` where all do.
-fn known(truth: &[u8], valid: Option<Vec<u8>>) -> Option<Vec<u8>> {
+pub(crate) fn known(truth: &[u8], valid: Option<Vec<u8>>) -> Option<Vec<u8>> {
     if valid.is_none() && !truth.contains(&UNKNOWN_CLASS) {
         return None;
     }
@@ -156,11 +156,12 @@ fn known(truth: &[u8], valid: Option<Vec<u8>>) -> Option<Vec<u8>> {
 }
 
 /// The predicted class of every pixel: cancer from the threshold on, or the most probable of several.
-fn classes_of(maps: &[Vec<f32>], threshold: f64) -> Vec<u8> {
+pub(crate) fn classes_of<M: AsRef<[f32]>>(maps: &[M], threshold: f64) -> Vec<u8> {
     if let [cancer] = maps {
-        return cut(cancer, threshold).into_iter().map(u8::from).collect();
+        return cut(cancer.as_ref(), threshold).into_iter().map(u8::from).collect();
     }
-    let pixels = maps.first().map_or(0, Vec::len);
+    let maps: Vec<&[f32]> = maps.iter().map(AsRef::as_ref).collect();
+    let pixels = maps.first().map_or(0, |map| map.len());
     let most_probable =
         |pixel: usize| (1..maps.len()).fold(0, |best, class| if maps[class][pixel] > maps[best][pixel] { class } else { best });
     (0..pixels).map(|pixel| most_probable(pixel) as u8).collect()

@@ -2,6 +2,8 @@
 //! well: 3x3 and 1x1 convolution, ReLU, 2x2 max pooling, nearest or transposed up-sampling, concatenation.
 
 mod config;
+mod convolution;
+mod folded;
 mod full_resolution;
 mod layer;
 mod maker;
@@ -9,6 +11,8 @@ mod pixels;
 mod unet;
 
 pub use config::{Architecture, NetworkConfig, NormKind, UpSampling};
+pub(crate) use convolution::{Convolution, ConvolutionKind};
+pub(crate) use folded::{FoldedNetwork, Operation, Value};
 pub use full_resolution::FullResolutionNet;
 pub use layer::{Layer, Norm, Stage};
 pub(crate) use maker::Maker;

@@ -114,16 +114,34 @@ pub(super) struct Tensor {
 }
 
 /// `TensorProto.DataType.FLOAT`
-pub(super) const FLOAT: i32 = 1;
+const FLOAT: i32 = 1;
+/// `TensorProto.DataType.UINT8`
+const UINT8: i32 = 2;
+/// `TensorProto.DataType.INT8`
+const INT8: i32 = 3;
+/// `TensorProto.DataType.INT32`
+const INT32: i32 = 6;
 
 impl Tensor {
     pub(super) fn floats(name: &str, dims: &[usize], values: &[f32]) -> Self {
-        Self {
-            dims: dims.iter().map(|&d| d as i64).collect(),
-            data_type: FLOAT,
-            name: name.to_owned(),
-            raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        }
+        Self::raw(name, dims, FLOAT, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+    }
+
+    /// One byte, without a dimension.
+    pub(super) fn byte(name: &str, value: u8) -> Self {
+        Self::raw(name, &[], UINT8, vec![value])
+    }
+
+    pub(super) fn signed_bytes(name: &str, dims: &[usize], values: &[i8]) -> Self {
+        Self::raw(name, dims, INT8, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+    }
+
+    pub(super) fn integers(name: &str, dims: &[usize], values: &[i32]) -> Self {
+        Self::raw(name, dims, INT32, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+    }
+
+    fn raw(name: &str, dims: &[usize], data_type: i32, raw_data: Vec<u8>) -> Self {
+        Self { dims: dims.iter().map(|&d| d as i64).collect(), data_type, name: name.to_owned(), raw_data }
     }
 }
 

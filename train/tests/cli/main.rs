@@ -7,6 +7,7 @@ mod collapse;
 mod faults;
 mod prior;
 mod program;
+mod quantize;
 mod reproduce;
 mod resume;
 mod training;
