@@ -1,26 +1,39 @@
 #!/usr/bin/env bash
 # Fresh machine -> builds and emulates Cortex-M programs and aarch64 Linux programs in Rust, from Debian packages alone.
-# Needs root. Does nothing when everything is there, nor for Cortex-M where `rustup target add` has brought both targets.
+# Needs root. Does nothing when everything is there. Where `rustup target add` has brought a part's targets, that part takes
+# its compiler from there: nothing is left to install for Cortex-M, and only linker, libc and emulator for aarch64.
 #
-#   bash .ci/cross-toolchains.sh            Cortex-M compilers and emulator, aarch64 compiler, emulator and std
+#   bash .ci/cross-toolchains.sh            everything
 #   bash .ci/cross-toolchains.sh cortex-m   only what builds for Cortex-M (rustc and the source of core)
+#   bash .ci/cross-toolchains.sh arm64      only what builds and emulates aarch64 Linux programs
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 
+part=${1:-all}
 installed=$(rustup target list --installed 2>/dev/null || true)
-if [ "${1:-all}" = cortex-m ] && grep -qx thumbv6m-none-eabi <<<"$installed" && grep -qx thumbv7em-none-eabihf <<<"$installed"; then
-  echo "cortex-m: rustup's own targets"
-  exit 0
-fi
+has() { grep -qx "$1" <<<"$installed"; }
 
 # rustc-web: a rustc that has its sources packaged with it (rust-web-src), which -Z build-std needs.
-packages=(rustc-web rust-web-src)
-if [ "${1:-all}" != cortex-m ]; then
-  packages+=(qemu-system-arm qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+packages=()
+if [ "$part" != arm64 ]; then
+  if has thumbv6m-none-eabi && has thumbv7em-none-eabihf; then
+    echo "cortex-m: rustup's own targets"
+  else
+    packages+=(rustc-web rust-web-src)
+  fi
+fi
+if [ "$part" = all ]; then packages+=(qemu-system-arm); fi
+if [ "$part" != cortex-m ]; then
+  packages+=(qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+  if has aarch64-unknown-linux-gnu; then
+    echo "aarch64: rustup's own target"
+  else
+    packages+=(rustc-web)
+  fi
 fi
 
 missing=()
-for package in "${packages[@]}"; do
+for package in ${packages[@]+"${packages[@]}"}; do
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -28,8 +41,8 @@ if [ ${#missing[@]} -gt 0 ]; then
   apt-get update -qq </dev/null
   apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
 fi
-echo "cortex-m: $(/usr/bin/rustc --version)"
-[ "${1:-all}" != cortex-m ] || exit 0
+[[ " ${packages[*]} " != *" rustc-web "* ]] || echo "rustc-web: $(/usr/bin/rustc --version)"
+if [ "$part" = cortex-m ] || has aarch64-unknown-linux-gnu; then exit 0; fi
 
 # std for aarch64 goes into a sysroot of its own: arm64 need not become a foreign architecture of this machine.
 # The package's version must be that of the compiler, so both are recorded beside it.

@@ -1,6 +1,6 @@
 //! Data sets that are not part of the repository: real tissue with masks, slides.
 
-use crate::workspace_root;
+use crate::{skip, workspace_root};
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -12,33 +12,17 @@ use std::path::{Path, PathBuf};
 /// Where there is no such folder and `LSR_REQUIRE` (a comma list) contains `data`.
 pub fn shared_data() -> Option<PathBuf> {
     let named = env::var_os("LSR_DATA").map(PathBuf::from);
-    let required = env::var("LSR_REQUIRE").unwrap_or_default();
-    match find(&workspace_root(), named.as_deref(), &required) {
-        Ok(folder) => Some(folder),
-        Err(missing) => {
-            println!("skipped: {}", missing.reason);
-            #[expect(clippy::panic, reason = "a test that was required to run must fail")]
-            if missing.required {
-                panic!("LSR_REQUIRE={required} asks for data sets, but {}", missing.reason);
-            }
-            None
-        }
-    }
+    find(&workspace_root(), named.as_deref()).inspect_err(|missing| skip("data", missing)).ok()
 }
 
-struct Missing {
-    reason: String,
-    required: bool,
-}
-
-fn find(root: &Path, named: Option<&Path>, required: &str) -> Result<PathBuf, Missing> {
+/// The folder, or why there is none.
+fn find(root: &Path, named: Option<&Path>) -> Result<PathBuf, String> {
     let folder = root.join(named.unwrap_or(Path::new("../shared/data")));
     if folder.is_dir() {
         return Ok(folder);
     }
     let how = if named.is_some() { "named by LSR_DATA" } else { "the default; LSR_DATA names another" };
-    let reason = format!("no folder of data sets at {} ({how})", folder.display());
-    Err(Missing { reason, required: required.split(',').any(|name| name.trim() == "data") })
+    Err(format!("no folder of data sets at {} ({how})", folder.display()))
 }
 
 #[cfg(test)]
@@ -51,18 +35,15 @@ mod tests {
         let (workspace, data) = (root.path().join("main"), root.path().join("shared/data"));
         std::fs::create_dir_all(&data).unwrap();
         std::fs::create_dir_all(workspace.join("mine")).unwrap();
-        assert!(find(&workspace, None, "").is_ok_and(|folder| folder.canonicalize().unwrap() == data.canonicalize().unwrap()));
-        assert!(find(&workspace, Some(Path::new("mine")), "").is_ok_and(|folder| folder == workspace.join("mine")));
-        assert!(find(&workspace, Some(&data), "data").is_ok_and(|folder| folder == data));
+        assert!(find(&workspace, None).is_ok_and(|folder| folder.canonicalize().unwrap() == data.canonicalize().unwrap()));
+        assert!(find(&workspace, Some(Path::new("mine"))).is_ok_and(|folder| folder == workspace.join("mine")));
+        assert!(find(&workspace, Some(&data)).is_ok_and(|folder| folder == data));
     }
 
     #[test]
-    fn a_missing_folder_is_an_error_only_where_it_is_required() {
+    fn a_missing_folder_is_named() {
         let workspace = tempfile::tempdir().unwrap();
-        for (require, required) in [("", false), ("firmware", false), ("data", true), ("firmware, data", true), ("database", false)] {
-            let missing = find(workspace.path(), Some(Path::new("nowhere")), require).err().unwrap();
-            assert_eq!(missing.required, required, "{require}");
-            assert!(missing.reason.contains("nowhere"), "{}", missing.reason);
-        }
+        let reason = find(workspace.path(), Some(Path::new("nowhere"))).unwrap_err();
+        assert!(reason.contains("nowhere") && reason.contains("LSR_DATA"), "{reason}");
     }
 }

@@ -9,15 +9,19 @@
 //! | `loss_cost` | what the loss and its backward pass cost beside the network |
 //! | `land_cover` | four classes, learned from sixteen labels of blocks |
 //! | `export` | the exported ONNX file in the edge runtime against the network in burn |
+//! | `arm64` | lsr-edge for aarch64, emulated, against lsr-edge here: the same bits with every instruction set |
 //!
-//! Environment: `LSR_VECTORS` (a file of golden values, [`golden`]), `LSR_DATA` (the folder of data sets, [`data`]), `LSR_REQUIRE` (a comma
-//! list of what must be there; without it, a test that lacks something says so and passes).
+//! Environment: `LSR_VECTORS` (a file of golden values, [`golden`]), `LSR_DATA` (the folder of data sets, [`data`]), `LSR_ARM64` (the command
+//! that runs lsr-edge for aarch64, from `.ci/arm64.sh`), `LSR_REQUIRE` (a comma list of what must be there, `data` and `arm64`; without it, a
+//! test that lacks something says so and passes).
 
 pub mod data;
 pub mod golden;
 mod observer;
+mod require;
 
 pub use observer::Silent;
+pub use require::skip;
 
 use std::path::PathBuf;
 
