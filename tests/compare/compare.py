@@ -192,8 +192,10 @@ def processor():
     with open("/proc/cpuinfo") as lines:
         found = dict(line.strip().replace("\t", "").split(": ", 1) for line in lines if ": " in line)
     flags = found.get("flags", found.get("Features", "")).split()
-    kept = [flag for flag in flags if flag in ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimddp", "i8mm", "bf16")]
-    return {"name": found.get("model name", platform.machine()), "family": found.get("cpu family"), "model": found.get("model"), "features": kept}
+    x86 = {"avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8"}
+    features = [flag for flag in flags if flag in x86 | {"asimddp", "i8mm", "bf16"}]
+    name = found.get("model name", platform.machine())
+    return {"name": name, "family": found.get("cpu family"), "model": found.get("model"), "features": features}
 
 
 def table(results):
@@ -212,7 +214,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--int8", required=True, type=Path, help="the quantised network, a QDQ file")
     parser.add_argument("--float", type=Path, help="the network that it was made from; without, f32 is not timed")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[240, 512, 1200], help="sides of square fields, pixels; rounded up to the alignment")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[240, 512, 1200], help="sides of square fields, pixels; rounded up")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60, help="for each size, at least")
     parser.add_argument("--least-rounds", type=int, default=10, help="for each size, however long they take")
@@ -254,7 +256,7 @@ def main():
         results += found
         missing |= failed
         loads.append({"size": side} | load)
-    print(f"{processor()['name']}, {options.threads} thread(s); " + ", ".join(f"{name} {version}" for name, version in versions(about).items()))
+    print(f"{processor()['name']}, {options.threads} thread(s); {', '.join(map(' '.join, versions(about).items()))}")
     print(table(results))
     for name, reason in missing.items():
         print(f"not run: {name}: {reason}")

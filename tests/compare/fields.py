@@ -12,7 +12,7 @@ ROOT = HERE.parent.parent
 
 
 def build_worker():
-    """Builds the Rust worker and gives its path."""
+    """Builds the Rust worker, where CARGO_TARGET_DIR says or beside its sources, and gives its path."""
     command = ["cargo", "build", "--release", "--locked", "--message-format", "json", "--manifest-path", HERE / "worker" / "Cargo.toml"]
     built = subprocess.run(command, cwd=HERE / "worker", stdout=subprocess.PIPE, text=True)
     if built.returncode:

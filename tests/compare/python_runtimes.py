@@ -2,7 +2,8 @@
 
     python python_runtimes.py RUNTIME MODEL FIELD SIDE THREADS [bf16]        RUNTIME: onnxruntime or openvino
 
-FIELD holds normalised little-endian f32 in the order [3, SIDE, SIDE]; bf16 lets OpenVINO round what is f32 in the file. Questions and answers are those of worker/src/main.rs.
+FIELD holds normalised little-endian f32 in the order [3, SIDE, SIDE]; bf16 lets OpenVINO round what is f32 in the file. Questions and answers are
+those of worker/src/main.rs.
 """
 
 import os
@@ -20,7 +21,7 @@ def onnxruntime_network(model, shape, threads, _):
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    # Threads that spin between two operations would be counted as work on a machine that has other work too; one thread has nothing to wait for.
+    # Threads that spin between two operations count as work; one thread has nothing to wait for.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0" if threads == 1 else "1")
     # The size is known beforehand, as it is to the others.
     for name, axis in (("batch", 0), ("height", 2), ("width", 3)):
@@ -37,8 +38,8 @@ def openvino_network(model, shape, threads, floats):
     core = openvino.Core()
     network = core.read_model(model)
     network.reshape(list(shape))
-    # Unless told, numbers are f32 where the file says so: on some processors OpenVINO would take bfloat16 by itself. Threads are not tied to processors, since
-    # the others' are not, and the machine may be in use.
+    # Unless told, numbers are f32 where the file says so: on some processors OpenVINO would take bfloat16 by itself. Threads are not tied to
+    # processors, since the others' are not, and the machine may be in use.
     settings = {
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
