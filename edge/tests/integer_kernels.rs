@@ -86,7 +86,8 @@ fn a_thousand_random_networks_give_the_same_bits_everywhere() {
             }
         }
     }
-    assert!(different.len() > 250, "the networks should give all kinds of bytes, found {}", different.len());
+    let least = networks.min(250) as usize;
+    assert!(different.len() >= least, "the networks should give all kinds of bytes, found {}", different.len());
 }
 
 #[test]
