@@ -39,6 +39,9 @@ pub fn describe(card: &Card) -> String {
     if let Some(config) = &provenance.config {
         line("settings", config.to_string());
     }
+    if let Some(quantized) = &provenance.quantized {
+        line("quantised", quantized.to_string());
+    }
     line("written by", contents.producer.clone());
     let execution = &card.execution;
     let kernels = execution.isa.map_or_else(String::new, |isa| format!(" ({isa}), the same bits on every processor"));

@@ -49,6 +49,9 @@ pub struct Provenance {
     /// Training settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<serde_json::Value>,
+    /// How it was quantised, and from which float model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantized: Option<serde_json::Value>,
 }
 
 impl Metadata {
@@ -75,7 +78,8 @@ impl Metadata {
                 steps: keys.optional("lsr.steps"),
                 data_digest: keys.optional("lsr.data_digest"),
                 data_licence: keys.optional("lsr.data_licence"),
-                config: keys.optional("lsr.config").map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))),
+                config: keys.json("lsr.config"),
+                quantized: keys.json("lsr.quantized"),
             },
         })
     }
@@ -93,6 +97,11 @@ impl Keys<'_> {
     fn required<T>(&self, key: &'static str, expected: &'static str, read: impl Fn(&str) -> Option<T>) -> Result<T, ModelError> {
         let text = self.0.get(key).ok_or(ModelError::MissingKey { key })?;
         read(text.trim()).ok_or_else(|| ModelError::BadKey { key, expected, found: text.chars().take(80).collect() })
+    }
+
+    /// A value that should be JSON, and is a text where it is not.
+    fn json(&self, key: &str) -> Option<serde_json::Value> {
+        self.optional(key).map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)))
     }
 
     fn optional(&self, key: &str) -> Option<String> {

@@ -26,7 +26,7 @@ use std::path::Path;
 use tract_onnx::prelude::Framework;
 
 /// The model that is used when none is named.
-const EMBEDDED: &[u8] = include_bytes!("../../models/default.onnx");
+const EMBEDDED: &[u8] = include_bytes!("../../models/default.int8.onnx");
 
 /// Files beyond this are not read.
 const MAX_BYTES: u64 = 512 << 20;
