@@ -149,7 +149,7 @@ pub fn bench(options: &BenchOptions) -> Result<Bench, Error> {
 /// Measures the combinations in this process.
 ///
 /// # Errors
-/// As [`bench`].
+/// As [`bench()`].
 pub fn bench_here(options: &BenchOptions) -> Result<Bench, Error> {
     let names = check(options)?;
     let mut model = load(options)?;

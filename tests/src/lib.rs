@@ -9,6 +9,7 @@
 //! | `loss_cost` | what the loss and its backward pass cost beside the network |
 //! | `land_cover` | four classes, learned from sixteen labels of blocks |
 //! | `export` | the exported ONNX file in the edge runtime against the network in burn |
+//! | `int8` | the quantised file in the edge runtime against its simulation in training, byte for byte; real fields on every instruction set |
 //! | `arm64` | lsr-edge for aarch64, emulated, against lsr-edge here: the same bits with every instruction set |
 //!
 //! Environment: `LSR_VECTORS` (a file of golden values, [`golden`]), `LSR_DATA` (the folder of data sets, [`data`]), `LSR_ARM64` (the command

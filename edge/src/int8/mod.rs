@@ -15,7 +15,7 @@
 //!
 //! **Nearest up-sampling before a convolution** repeats every pixel four times, and the convolution would multiply each copy again. Here each
 //! of the nine taps is multiplied once at the low resolution, and the products are added up for the four pixels: the same integer, in a
-//! quarter of the multiplications ([`up`](mod@up)).
+//! quarter of the multiplications (module `up`).
 
 mod aligned;
 mod conv;
