@@ -25,8 +25,8 @@ if ! rustup target list --installed | grep -qx "$triple"; then
   export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="--sysroot ${ARM64_SYSROOT:-$HOME/.cache/arm64-sysroot}"
 fi
 
-# The kernels are optimised as ever; what only reads files is compiled quickly.
-flags=(--locked --target "$triple" -p lsr-edge --config 'profile.dev.package."*".opt-level=1')
+# The kernels are optimised as ever. What they do not need, which is most of the build, only reads and writes files here.
+flags=(--locked --target "$triple" -p lsr-edge --config 'profile.dev.package."*".opt-level=0')
 cargo build "${flags[@]}" --bin lsr-edge
 # The file of a test has a hash in its name, which cargo says only here.
 kernels=$(cargo test "${flags[@]}" --test integer_kernels --no-run --message-format json-render-diagnostics |
