@@ -4,7 +4,7 @@
 #![allow(unsafe_code)] // see the module `strip`
 
 use super::strip::{Vector, kernels};
-use super::vnni::requantise_ymm;
+use super::ymm::sums;
 use crate::int8::pack::Clamp;
 use core::arch::x86_64::*;
 
@@ -20,26 +20,7 @@ impl Vector for Ymm {
     /// As the pixel.
     type Weights = [__m256i; 2];
 
-    #[inline(always)]
-    unsafe fn zero() -> __m256i {
-        // SAFETY: see the module `strip`; so everywhere in this file.
-        unsafe { _mm256_setzero_si256() }
-    }
-
-    #[inline(always)]
-    unsafe fn load(from: *const i32) -> __m256i {
-        unsafe { _mm256_loadu_si256(from.cast()) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(sums: __m256i, to: *mut i32) {
-        unsafe { _mm256_storeu_si256(to.cast(), sums) }
-    }
-
-    #[inline(always)]
-    unsafe fn add(a: __m256i, b: __m256i) -> __m256i {
-        unsafe { _mm256_add_epi32(a, b) }
-    }
+    sums!();
 
     #[inline(always)]
     unsafe fn pixel(from: *const u8) -> [__m256i; 2] {
@@ -61,11 +42,6 @@ impl Vector for Ymm {
             let odd = _mm256_madd_epi16(pixel[1], weights[1]);
             _mm256_add_epi32(_mm256_add_epi32(sums, even), odd)
         }
-    }
-
-    #[inline(always)]
-    unsafe fn requantise(sums: __m256i, scale: *const f32, clamp: &Clamp, to: *mut u8) {
-        unsafe { requantise_ymm(sums, scale, clamp, to) }
     }
 }
 

@@ -13,6 +13,8 @@ mod scalar;
 mod strip;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
+#[cfg(target_arch = "x86_64")]
+mod ymm;
 
 use super::pack::{Format, Packed, PackedUp};
 

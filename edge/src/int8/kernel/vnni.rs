@@ -3,6 +3,7 @@
 #![allow(unsafe_code)] // see the module `strip`
 
 use super::strip::{Vector, kernels};
+use super::ymm::sums;
 use crate::int8::pack::Clamp;
 use core::arch::x86_64::*;
 
@@ -90,25 +91,7 @@ macro_rules! ymm {
             type Pixel = __m256i;
             type Weights = __m256i;
 
-            #[inline(always)]
-            unsafe fn zero() -> __m256i {
-                unsafe { _mm256_setzero_si256() }
-            }
-
-            #[inline(always)]
-            unsafe fn load(from: *const i32) -> __m256i {
-                unsafe { _mm256_loadu_si256(from.cast()) }
-            }
-
-            #[inline(always)]
-            unsafe fn store(sums: __m256i, to: *mut i32) {
-                unsafe { _mm256_storeu_si256(to.cast(), sums) }
-            }
-
-            #[inline(always)]
-            unsafe fn add(a: __m256i, b: __m256i) -> __m256i {
-                unsafe { _mm256_add_epi32(a, b) }
-            }
+            sums!();
 
             #[inline(always)]
             unsafe fn pixel(from: *const u8) -> __m256i {
@@ -123,11 +106,6 @@ macro_rules! ymm {
             #[inline(always)]
             unsafe fn dot(sums: __m256i, pixel: __m256i, weights: __m256i) -> __m256i {
                 unsafe { $dot(sums, pixel, weights) }
-            }
-
-            #[inline(always)]
-            unsafe fn requantise(sums: __m256i, scale: *const f32, clamp: &Clamp, to: *mut u8) {
-                unsafe { super::requantise_ymm(sums, scale, clamp, to) }
             }
         }
     };
@@ -152,16 +130,4 @@ pub(super) mod vex {
     use super::*;
     ymm!(_mm256_dpbusd_avx_epi32);
     kernels!(Ymm, "avx2,avxvnni", 12, [1 2 3 4 5 6 7 8 9 10 11 12], [1 2 3 4 5 6], 1);
-}
-
-/// Eight sums to eight bytes, with AVX2.
-#[inline(always)]
-pub(super) unsafe fn requantise_ymm(sums: __m256i, scale: *const f32, clamp: &Clamp, to: *mut u8) {
-    unsafe {
-        let scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_loadu_ps(scale));
-        let clamped = _mm256_min_ps(_mm256_max_ps(scaled, _mm256_set1_ps(clamp.low)), _mm256_set1_ps(clamp.high));
-        let whole = _mm256_add_epi32(_mm256_cvtps_epi32(clamped), _mm256_set1_epi32(clamp.zero_point));
-        let words = _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
-        _mm_storel_epi64(to.cast(), _mm_packus_epi16(words, words));
-    }
 }
