@@ -101,7 +101,7 @@ pub fn predict(
             _ => group.par_iter().map(run).collect::<Result<_, _>>()?,
         };
         for (&(row, column), tile) in group.iter().zip(&results) {
-            add(&mut map, tile, &plan, row, column);
+            add(&mut map, tile, |p| p, &plan, row, column);
             done += 1;
             progress(done as f64 / tiles.len() as f64);
         }
@@ -120,9 +120,8 @@ fn stream(
     interrupt: &Interrupt,
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<(), Error> {
-    let size @ [height, width] = [plan.rows.tile, plan.columns.tile].map(|side| side as usize);
-    let mut bytes = vec![0; height * width];
-    let mut values = Vec::new();
+    let size = [plan.rows.tile, plan.columns.tile].map(|side| side as usize);
+    let mut bytes = vec![0; size[0] * size[1]];
     let tiles = plan.tiles() as f64;
     let mut done = 0.0;
     for row in 0..plan.rows.starts.len() {
@@ -137,15 +136,7 @@ fn stream(
             if !through {
                 return Err(Error::Interrupted);
             }
-            if tiles == 1.0 {
-                // The whole image, less what fills it up to the alignment.
-                let lines = map.chunks_exact_mut(image.width() as usize).zip(bytes.chunks_exact(width));
-                lines.for_each(|(line, bytes)| line.iter_mut().zip(bytes).for_each(|(p, &byte)| *p = f32::from(byte) / 255.0));
-            } else {
-                values.clear();
-                values.extend(bytes.iter().map(|&byte| f32::from(byte) / 255.0));
-                add(map, &values, plan, row, column);
-            }
+            add(map, &bytes, |byte| f32::from(byte) / 255.0, plan, row, column);
             done += 1.0;
         }
     }
@@ -171,15 +162,22 @@ fn crop(image: &RgbImage, [x, y]: [u32; 2], [width, height]: [u32; 2]) -> Vec<u8
     pixels
 }
 
-/// Adds a tile by its weights.
-fn add(map: &mut ImageBuffer<Luma<f32>, Vec<f32>>, tile: &[f32], plan: &TilePlan, row: usize, column: usize) {
+/// Adds a tile by its weights; `probability` reads one of its values.
+fn add<T: Copy>(
+    map: &mut ImageBuffer<Luma<f32>, Vec<f32>>,
+    tile: &[T],
+    probability: impl Fn(T) -> f32,
+    plan: &TilePlan,
+    row: usize,
+    column: usize,
+) {
     let (columns, rows) = (plan.columns.weights(column), plan.rows.weights(row));
     let (x, y) = (plan.columns.starts[column] as usize, plan.rows.starts[row] as usize);
     let width = map.width() as usize;
     let lines = map.chunks_exact_mut(width).skip(y).zip(tile.chunks_exact(plan.columns.tile as usize)).zip(&rows);
     for ((line, values), weight_y) in lines {
-        for ((sum, value), weight_x) in line[x..].iter_mut().zip(values).zip(&columns) {
-            *sum += weight_x * weight_y * value;
+        for ((sum, &value), weight_x) in line[x..].iter_mut().zip(values).zip(&columns) {
+            *sum += weight_x * weight_y * probability(value);
         }
     }
 }

@@ -28,12 +28,8 @@ impl IntegerEngine {
         }
         let (own, stated) = (operation.program.network().alignment(), metadata.alignment as usize);
         if stated % own != 0 {
-            let (expected, found) = (format!("a multiple of {own}, from the network's poolings"), stated.to_string());
-            return Err(ModelError::BadKey {
-                key: "lsr.alignment",
-                expected: "a multiple of what the poolings need",
-                found: format!("{found}, expected {expected}"),
-            });
+            let (what, expected) = ("metadata key 'lsr.alignment'".to_owned(), format!("a multiple of {own}, from the network's poolings"));
+            return Err(ModelError::Interface { what, expected, found: stated.to_string() });
         }
         let input = InputTable::new(metadata.pixel_mean, metadata.pixel_std, operation.input.scale, operation.input.zero_point);
         let (class, logits) = (metadata.mask_class(), operation.logits);

@@ -190,8 +190,7 @@ impl Model {
     /// [`Error::Model`]: the bytes do not fit the size, the runtime failed, or the network gave something that is not a number.
     pub fn probabilities(&self, rgb: &[u8], height: u32, width: u32) -> Result<Vec<f32>, Error> {
         let size = [height as usize, width as usize];
-        self.check_size(size)?;
-        if rgb.len() != 3 * size[0] * size[1] {
+        if !self.fits(size) || rgb.len() != 3 * size[0] * size[1] {
             return Err(self.wrong_size(rgb.len(), size));
         }
         match &self.network {
@@ -220,9 +219,8 @@ impl Model {
         split: &impl Split,
         go_on: &mut dyn FnMut(f64) -> bool,
     ) -> Result<bool, Error> {
-        self.check_size(size)?;
         let rows = image.pixels.len().checked_div(3 * image.width).unwrap_or(0);
-        if rows == 0 || image.pixels.len() != 3 * image.width * rows || out.len() != size[0] * size[1] {
+        if !self.fits(size) || rows == 0 || image.pixels.len() != 3 * image.width * rows || out.len() != size[0] * size[1] {
             return Err(self.wrong_size(image.pixels.len(), size));
         }
         match &self.network {
@@ -234,9 +232,9 @@ impl Model {
         }
     }
 
-    fn check_size(&self, size: [usize; 2]) -> Result<(), Error> {
+    fn fits(&self, size: [usize; 2]) -> bool {
         let step = self.card.metadata.alignment as usize;
-        if size.iter().any(|&side| side == 0 || side % step != 0) { Err(self.wrong_size(0, size)) } else { Ok(()) }
+        size.iter().all(|&side| side > 0 && side % step == 0)
     }
 
     fn wrong_size(&self, bytes: usize, [height, width]: [usize; 2]) -> Error {

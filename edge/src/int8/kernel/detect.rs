@@ -51,9 +51,4 @@ impl Isa {
     pub fn best() -> Self {
         Self::ALL.iter().copied().find(|isa| isa.is_available()).unwrap_or(Self::Scalar)
     }
-
-    /// By name, if this build has it; whether the processor can run it is another question.
-    pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|isa| isa.name() == name)
-    }
 }
