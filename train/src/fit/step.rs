@@ -25,6 +25,8 @@ pub(super) struct Trainer<'a> {
     pub(super) run: &'a Run,
     pub(super) state: TrainingState,
     pub(super) timing: Timing,
+    /// Whether each part of a step is waited for, so that its time is its own. Slower on a GPU, whose work is queued otherwise.
+    pub(super) synchronised: bool,
     loss: Loss<f64>,
     device: Device,
     /// Reads the blocks that are watched; none where no image is.
@@ -55,7 +57,7 @@ impl<'a> Trainer<'a> {
             let options = ReaderOptions { memory_bytes, classes: run.config.classes.len(), ..ReaderOptions::default() };
             Some(BlockReader::new(run.data.clone(), Arc::clone(&run.validation), options)?)
         };
-        Ok(Self { run, state, timing: Timing::default(), loss: run.config.loss()?, device, watched })
+        Ok(Self { run, state, timing: Timing::default(), synchronised: false, loss: run.config.loss()?, device, watched })
     }
 
     /// Steps done.
@@ -66,6 +68,14 @@ impl<'a> Trainer<'a> {
     /// Predicted mean and spread of every label over its latest groups.
     pub(super) fn statistics(&self) -> Vec<LabelStatistics> {
         self.state.progress.tracker.statistics(&self.run.prior, CANCER)
+    }
+
+    fn seconds_since(&self, started: Instant) -> f64 {
+        if self.synchronised {
+            // What the device reports here, it reports again when the loss is read.
+            let _ = self.device.sync();
+        }
+        started.elapsed().as_secs_f64()
     }
 
     /// Trains on one batch.
@@ -85,7 +95,7 @@ impl<'a> Trainer<'a> {
             let started = Instant::now();
             let total = if parts.len() == 1 { outcome.total } else { outcome.total.mul_scalar(share) };
             gradients.accumulate(&self.state.model, GradientsParams::from_grads(total.backward(), &self.state.model));
-            self.timing.backward_s += started.elapsed().as_secs_f64();
+            self.timing.backward_s += self.seconds_since(started);
         }
         let report = self.report(batch, loss, entropy, moments)?;
         let started = Instant::now();
@@ -95,7 +105,7 @@ impl<'a> Trainer<'a> {
         if let Some(ema) = &mut self.state.ema {
             ema.update(&self.state.model, self.state.progress.step);
         }
-        self.timing.optimizer_s += started.elapsed().as_secs_f64();
+        self.timing.optimizer_s += self.seconds_since(started);
         self.timing.steps += 1;
         self.timing.blocks += config.groups * config.group;
         Ok(report)
@@ -108,7 +118,7 @@ impl<'a> Trainer<'a> {
         let started = Instant::now();
         let input = input_from_rgb8(part.images, groups * size, height, width, &self.device);
         let logits = self.state.model.forward(input); // [groups * blocks, outputs, h, w]
-        self.timing.forward_s += started.elapsed().as_secs_f64();
+        self.timing.forward_s += self.seconds_since(started);
 
         let started = Instant::now();
         let outputs = config.network.outputs;
@@ -132,7 +142,7 @@ impl<'a> Trainer<'a> {
             // None of these blocks has a mask, and only masks count.
             (None, None) => nothing.sum().mul_scalar(0.0),
         };
-        self.timing.loss_s += started.elapsed().as_secs_f64();
+        self.timing.loss_s += self.seconds_since(started);
         Outcome { counts, total, cross_entropy }
     }
 
