@@ -1,6 +1,7 @@
 //! A network that keeps the image's resolution: padded 3x3 convolutions of one width, and a 1x1 convolution to the logits.
 
 use super::config::NetworkConfig;
+use super::fused::FeatureMemory;
 use super::layer::Layer;
 use super::maker::Maker;
 use burn::module::Module;
@@ -14,13 +15,16 @@ pub struct FullResolutionNet {
     pub layers: Vec<Layer>,
     /// 1x1 convolution to the logits.
     pub head: Conv2d,
+    /// For feature maps on processors; no part of what is trained.
+    #[module(skip)]
+    pub(super) memory: FeatureMemory,
 }
 
 impl FullResolutionNet {
     pub(super) fn new(config: &NetworkConfig, make: &mut Maker) -> Self {
         let layers = (0..config.depth).map(|i| make.layer(if i == 0 { 3 } else { config.width }, config.width)).collect();
         let inputs = if config.depth == 0 { 3 } else { config.width };
-        Self { layers, head: make.head(inputs, config.outputs) }
+        Self { layers, head: make.head(inputs, config.outputs), memory: FeatureMemory::default() }
     }
 
     /// `[n, 3, h, w] -> [n, outputs, h, w]`

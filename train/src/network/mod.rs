@@ -5,6 +5,7 @@ mod config;
 mod convolution;
 mod folded;
 mod full_resolution;
+mod fused;
 mod layer;
 mod maker;
 mod pixels;
@@ -34,7 +35,25 @@ pub enum Network {
 
 impl Network {
     /// `[n, 3, h, w]` normalised pixels to `[n, outputs, h, w]` logits; h and w must be multiples of the network's alignment.
+    ///
+    /// On this machine's processors the network is one fused operation where it can be, which gives the input no gradient.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        match fused::forward(self, &x, self.memory(), None) {
+            Some(logits) => logits,
+            None => self.composed(x),
+        }
+    }
+
+    /// Memory for feature maps that is kept between batches.
+    fn memory(&self) -> &fused::FeatureMemory {
+        match self {
+            Self::UNet(net) => &net.memory,
+            Self::FullResolution(net) => &net.memory,
+        }
+    }
+
+    /// The same of burn's operations, on any device.
+    pub fn composed(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
             Self::UNet(net) => net.forward(x),
             Self::FullResolution(net) => net.forward(x),

@@ -5,6 +5,7 @@
 //! a 1x1 convolution makes the logits.
 
 use super::config::{NetworkConfig, UpSampling};
+use super::fused::FeatureMemory;
 use super::layer::Stage;
 use super::maker::Maker;
 use burn::module::Module;
@@ -26,6 +27,9 @@ pub struct UNet {
     pub decoder: Vec<Stage>,
     /// 1x1 convolution to the logits.
     pub head: Conv2d,
+    /// For feature maps on processors; no part of what is trained.
+    #[module(skip)]
+    pub(super) memory: FeatureMemory,
 }
 
 impl UNet {
@@ -43,7 +47,7 @@ impl UNet {
                 make.stage(from_below + channels(i), channels(i))
             })
             .collect();
-        Self { encoder, bottom, up, decoder, head: make.head(channels(0), config.outputs) }
+        Self { encoder, bottom, up, decoder, head: make.head(channels(0), config.outputs), memory: FeatureMemory::default() }
     }
 
     /// `[n, 3, h, w] -> [n, outputs, h, w]`
