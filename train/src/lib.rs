@@ -70,7 +70,7 @@ pub use error::{Error, Result};
 pub use evaluate::{
     BandScores, ClassScores, Counts, Evaluation, ImageScores, Scores, count_image, count_mask, cut, evaluate, table as evaluation_table,
 };
-pub use fit::{Observer, Summary, Timing, train};
+pub use fit::{BenchSettings, Observer, Parts, StepBench, Summary, Times, Timing, bench, train};
 pub use label::{LabelSettings, label_from_masks};
 pub use label_weights::LabelWeights;
 pub use loss::{BatchLoss, BatchTarget, PastMoments, TensorScalar, batch_loss, cross_entropy};

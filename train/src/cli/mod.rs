@@ -1,5 +1,6 @@
 //! The command line of `lsr-train`: types only.
 
+mod bench;
 mod classify;
 mod evaluate;
 mod export;
@@ -13,6 +14,7 @@ mod synth;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use bench::BenchArgs;
 pub(crate) use classify::{ApplyArgs, ClassifyArgs, ClassifyCommand, ClassifyFitArgs};
 pub(crate) use evaluate::EvaluateArgs;
 pub(crate) use export::ExportArgs;
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Write a network of 8-bit integers as ONNX
     Quantize(QuantizeArgs),
+    /// Time the training steps of a network on synthetic tissue
+    Bench(BenchArgs),
     /// Train and compare every system of the paper on the same images
     Reproduce(ReproduceArgs),
 }

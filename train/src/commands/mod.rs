@@ -1,5 +1,6 @@
 //! What each command of `lsr-train` does, in the order in which they are used.
 
+mod bench;
 mod classify;
 mod evaluate;
 mod export;
@@ -11,6 +12,7 @@ mod report;
 mod reproduce;
 mod synth;
 
+pub(crate) use bench::bench;
 pub(crate) use classify::{classify, labels_counted};
 pub(crate) use evaluate::evaluate;
 pub(crate) use export::export;

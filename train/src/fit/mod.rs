@@ -1,9 +1,11 @@
 //! Training: block labels and images in, a network out. The loop is [`train`].
 
+mod bench;
 mod step;
 mod timing;
 mod validate;
 
+pub use bench::{BenchSettings, Parts, StepBench, Times, bench};
 pub use timing::Timing;
 
 use crate::atomic;
