@@ -3,7 +3,7 @@
 use super::super::Network;
 use super::blocked::FeatureMemory;
 use super::forward::{Batch, LayerOutput, Statistics};
-use super::pass::{Parameters, Sum};
+use super::pass::{Forwarded, Parameters, Sum};
 use super::plan::{Modules, Plan};
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -37,7 +37,7 @@ pub(in super::super) fn forward(
         let flat = values(flat(&modules).try_into_primitive::<Flex>().ok()?)?;
         let known = modules.layers.iter().map(|(_, norm)| running(norm)).collect::<Option<Vec<_>>>()?;
         let batch = Batch { plan: &plan, input: floats(&x), size };
-        let (logits, ..) = batch.forward(&Parameters::new(&plan, floats(&flat))?, Some(&known), &|_| {}, memory)?;
+        let Forwarded { logits, .. } = batch.forward(&Parameters::new(&plan, floats(&flat))?, Some(&known), &|_| {}, memory)?;
         return Some(Tensor::from_data(TensorData::new(logits, [images, plan.outputs, height, width]), &device));
     }
     if x.is_require_grad() {
@@ -49,7 +49,7 @@ pub(in super::super) fn forward(
     let sum = sum.cloned().unwrap_or_else(|| Arc::new(|_: &mut [f64]| {}));
     let add: Sum = &*sum;
     let batch = Batch { plan: &plan, input: floats(&x), size };
-    let (logits, layers, statistics) = batch.forward(&Parameters::new(&plan, floats(&parameters))?, None, add, memory)?;
+    let Forwarded { logits, layers, statistics } = batch.forward(&Parameters::new(&plan, floats(&parameters))?, None, add, memory)?;
     for ((_, norm), statistics) in modules.layers.iter().zip(&statistics) {
         update(norm, statistics, &device);
     }

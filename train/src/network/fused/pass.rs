@@ -41,16 +41,25 @@ impl<'a> Parameters<'a> {
 /// Adds up over all processes.
 pub(super) type Sum<'a> = &'a (dyn Fn(&mut [f64]) + Sync);
 
+/// What a forward pass gives.
+pub(super) struct Forwarded {
+    /// `[images][outputs][height][width]`.
+    pub(super) logits: Vec<f32>,
+    /// What the backward pass needs.
+    pub(super) layers: Vec<Option<LayerOutput>>,
+    /// Every layer's, as they were taken.
+    pub(super) statistics: Vec<Statistics>,
+}
+
 impl Batch<'_> {
-    /// `[images][outputs][height][width]` logits, what the backward pass needs, and the statistics that were taken. With `known` statistics
-    /// nothing is kept.
+    /// Forward. With `known` statistics nothing is kept for a way back.
     pub(super) fn forward(
         &self,
         parameters: &Parameters,
         known: Option<&[Statistics]>,
         sum: Sum,
         memory: &FeatureMemory,
-    ) -> Option<(Vec<f32>, Vec<Option<LayerOutput>>, Vec<Statistics>)> {
+    ) -> Option<Forwarded> {
         let mut layers: Vec<Option<LayerOutput>> = Vec::new();
         let mut all = Vec::new();
         for (layer, parameters) in parameters.layers.iter().enumerate() {
@@ -73,7 +82,7 @@ impl Batch<'_> {
         if known.is_some() {
             layers.drain(..).flatten().for_each(|output| memory.give(output.values));
         }
-        Some((logits, layers, all))
+        Some(Forwarded { logits, layers, statistics: all })
     }
 
     /// Gives back the maps that no layer after this one reads.

@@ -34,6 +34,7 @@ impl WithSimd for WeightGradient<'_> {
 }
 
 impl WeightGradient<'_> {
+    #[expect(clippy::out_of_bounds_indexing, reason = "the macro asks for each index whether it is below 3 first")]
     #[inline(always)]
     fn add<S: Simd, const C: usize>(self, simd: S) {
         let lanes = S::F32_LANES;
