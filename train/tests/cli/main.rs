@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests: an unexpected error is a failure")]
 
+mod bench;
 mod classify;
 mod collapse;
 mod faults;
