@@ -49,8 +49,8 @@ fn by_tensors(batch: &Batch, loss: &Loss<f64>, masked: bool) -> (f64, Vec<f32>) 
     };
     let target = BatchTarget { mean: of(|t| t.0), std: of(|t| t.1), weight: Some(of(|t| t.2)), past: None };
     let result = batch_loss(probabilities.clone(), valid, target, loss);
-    let value = f64::from(result.loss.clone().into_scalar::<f32>());
-    let gradient = probabilities.grad(&result.loss.backward()).unwrap();
+    let value = f64::from(result.clone().into_scalar::<f32>());
+    let gradient = probabilities.grad(&result.backward()).unwrap();
     (value, gradient.try_into_vec_as::<f32>().unwrap())
 }
 

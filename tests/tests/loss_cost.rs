@@ -36,15 +36,15 @@ fn loss_and_its_backward_take_less_than_three_percent_of_a_step() {
         let p = probabilities(model.forward(input_from_rgb8(&bytes, n, SIDE, SIDE, &device)));
         let leaf = p.clone().detach().require_grad();
         let batch = evaluate(p);
-        let value = batch.loss.clone().into_scalar::<f32>();
-        let gradients = batch.loss.backward();
+        let value = batch.clone().into_scalar::<f32>();
+        let gradients = batch.backward();
         steps.push(started.elapsed());
         assert!(value.is_finite());
         drop(gradients);
         // The same loss of the same probabilities, and its gradient by them alone.
         let started = Instant::now();
         let batch = evaluate(leaf.clone());
-        let gradients = batch.loss.backward();
+        let gradients = batch.backward();
         let gradient = leaf.grad(&gradients).unwrap();
         losses.push(started.elapsed());
         assert_eq!(gradient.dims(), [n, 1, SIDE, SIDE]);

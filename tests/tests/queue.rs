@@ -51,11 +51,11 @@ fn the_queue_and_the_batch_together_are_one_group() {
                 let goal = BatchTarget { mean: one(target.mean), std: one(target.std), weight: None, past: Some(past) };
                 let ours = batch_loss(p.clone(), None, goal, &loss);
                 let expected = loss.evaluate_moments(&whole, target).unwrap();
-                let value = f64::from(ours.loss.clone().into_scalar::<f32>());
+                let value = f64::from(ours.clone().into_scalar::<f32>());
                 let allowed = TOLERANCE * (1.0 + expected.value().abs());
                 assert!((value - expected.value()).abs() < allowed, "{scheme} {distance}: {value} {}", expected.value());
                 // The gradient by the batch's pixels is that of the whole group's loss.
-                let gradient = p.grad(&ours.loss.backward()).unwrap().try_into_vec_as::<f32>().unwrap();
+                let gradient = p.grad(&ours.backward()).unwrap().try_into_vec_as::<f32>().unwrap();
                 let lines: Vec<_> = batch.clone().map(|block| expected.pixel_gradient(&moments(block)).unwrap()).collect();
                 let truth = |block: usize, pixel: usize| lines[block].at(f64::from(probability(block, pixel)));
                 let largest = (0..4 * PIXELS).map(|i| truth(i / PIXELS, i % PIXELS).abs()).fold(0.0, f64::max);

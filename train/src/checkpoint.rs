@@ -8,6 +8,7 @@ use crate::ema::Ema;
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::optimizer::RmsProp;
+use crate::processes::Processes;
 use crate::queue::MomentQueue;
 use crate::run_folder::RunFolder;
 use burn::module::Module;
@@ -71,6 +72,28 @@ impl TrainingState {
     pub(crate) fn network(&self) -> Network {
         // `valid` brings BatchNorm's running statistics up to date first.
         self.ema.as_ref().map_or_else(|| self.model.valid(), |ema| ema.network(&self.model))
+    }
+
+    /// Sees to it that all processes are at the same step with the very same weights: their optimisers go the same way by themselves, as
+    /// long as they compute alike.
+    ///
+    /// # Errors
+    /// [`Error::Training`] where they are not.
+    pub(crate) fn check_alike(&self, processes: Processes) -> Result<()> {
+        if processes.alone() {
+            return Ok(());
+        }
+        let path = Path::new("network");
+        let weights = self.model.valid().into_record().into_bytes().map_err(|error| Error::file(path, error.to_string()))?;
+        let digest = Sha256::digest(&*weights);
+        // Pieces of the digest that are whole in f64.
+        let own: Vec<f64> = digest.chunks_exact(4).map(|p| f64::from(u32::from_le_bytes([p[0], p[1], p[2], p[3]]))).collect();
+        let mut total = own.clone();
+        total.push(self.progress.step as f64);
+        processes.sum(&mut total);
+        let alike = own.iter().chain([&(self.progress.step as f64)]).zip(&total).all(|(own, total)| own * processes.count as f64 == *total);
+        let reason = "the processes no longer have the same weights: let all of them run on devices of one kind, with the same files";
+        if alike { Ok(()) } else { Err(Error::Training { step: self.progress.step, reason: reason.to_owned() }) }
     }
 
     /// Writes a checkpoint and removes all but the newest ones.

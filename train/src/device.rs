@@ -7,6 +7,7 @@
 //! CUDA is loaded when it is first touched, and what is missing then ends the process with a panic inside its loader.
 //! [`DeviceChoice::open`] therefore asks for each part first and names all that are missing in one error.
 
+use crate::processes::Processes;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -37,6 +38,22 @@ impl DeviceChoice {
         match self {
             Self::Cpu => Ok(Device::flex()),
             Self::Cuda(index) => open_cuda(index),
+        }
+    }
+
+    /// The device of one of several processes: the processor for all of them; of GPUs, those from the given one on, in the order of the
+    /// processes on this machine, and again from the first where there are more processes than GPUs (a launcher may show each process its
+    /// own GPU alone, which then has index 0).
+    ///
+    /// # Errors
+    /// As [`DeviceChoice::open`].
+    pub(crate) fn among(self, processes: Processes) -> Result<Self, DeviceError> {
+        match self {
+            Self::Cuda(first) if !processes.alone() => {
+                let count = gpus(first)?;
+                Ok(Self::Cuda((first + processes.local_rank) % count))
+            }
+            other => Ok(other),
         }
     }
 }
@@ -148,6 +165,19 @@ fn open_cuda(index: usize) -> Result<Device, DeviceError> {
 
 #[cfg(feature = "cuda")]
 fn open_cuda(index: usize) -> Result<Device, DeviceError> {
+    gpus(index)?;
+    Ok(Device::cuda(index))
+}
+
+/// How many GPUs there are; one with this index must be among them.
+#[cfg(not(feature = "cuda"))]
+fn gpus(index: usize) -> Result<usize, DeviceError> {
+    Err(DeviceError::NoCudaInBuild { wanted: DeviceChoice::Cuda(index) })
+}
+
+/// How many GPUs there are; one with this index must be among them.
+#[cfg(feature = "cuda")]
+fn gpus(index: usize) -> Result<usize, DeviceError> {
     let missing = missing_parts();
     if !missing.is_empty() {
         return Err(DeviceError::CudaIncomplete { missing });
@@ -158,7 +188,7 @@ fn open_cuda(index: usize) -> Result<Device, DeviceError> {
     if index >= count {
         return Err(DeviceError::NoSuchGpu { index, count });
     }
-    Ok(Device::cuda(index))
+    Ok(count)
 }
 
 #[cfg(feature = "cuda")]

@@ -40,6 +40,7 @@ mod per_parameter;
 mod png_file;
 mod predict;
 mod prior;
+mod processes;
 mod quantize;
 mod queue;
 pub mod report;
@@ -73,7 +74,9 @@ pub use evaluate::{
 pub use fit::{BenchSettings, Observer, Parts, StepBench, Summary, Times, Timing, bench, train};
 pub use label::{LabelSettings, label_from_masks};
 pub use label_weights::LabelWeights;
-pub use loss::{BatchLoss, BatchTarget, PastMoments, TensorScalar, batch_loss, cross_entropy};
+pub use loss::{
+    BatchMoments, BatchTarget, PastMoments, TensorScalar, ValidPixels, batch_loss, cross_entropy, known_cross_entropy, moments_loss,
+};
 pub use metrics::{StepReport, ValidationReport};
 pub use network::{
     Architecture, FullResolutionNet, Layer, Network, NetworkConfig, Norm, NormKind, PIXEL_MEAN, PIXEL_STD, Stage, UNet, UpSampling,
@@ -86,6 +89,7 @@ pub use prior::{
     AnnotatedBlock, CANCER, ClassEstimate, Estimate, FilledSheet, Interval, LabelEstimate, MAX_CLASSES, MAX_SHEET_BLOCKS, Prior, RHO_FLOOR,
     Unit, choose_blocks, count_in_masks, expected_labels, read_sheet, write_sheet,
 };
+pub use processes::{Connection, Processes, Share};
 pub use quantize::{
     CalibrationSummary, Difference, Equalise, FineTuning, Grid, Int8Network, LayerGrid, Provenance, QuantizeObserver, QuantizeReport,
     QuantizeSettings, Quantized, QuantizedConvolution, RangeRule, ScorePair, Simulation, Validation, quantize, quantize_network,

@@ -60,7 +60,8 @@ impl Line for ValidationReport {
 
 /// A file of lines that grows with the run. Lines beyond the checkpoint that a run resumes from are cut off, so that none is there twice.
 pub(crate) struct Lines<L> {
-    file: std::fs::File,
+    /// None in a process that does not write.
+    file: Option<std::fs::File>,
     path: PathBuf,
     /// The last line that was kept.
     pub(crate) last: Option<L>,
@@ -68,23 +69,26 @@ pub(crate) struct Lines<L> {
 }
 
 impl<L: Line> Lines<L> {
-    /// Opens the file for a run that has done `step` steps.
-    pub(crate) fn open(path: &Path, step: usize) -> Result<Self> {
-        let mut kept = String::new();
-        let mut last = None;
+    /// Opens the file for a run that has done `step` steps. A process that does not write has no lines either.
+    pub(crate) fn open(path: &Path, step: usize, writes: bool) -> Result<Self> {
+        let (mut kept, mut last) = (String::new(), None);
+        if !writes {
+            return Ok(Self { file: None, path: path.to_owned(), last, kind: PhantomData });
+        }
         for line in read_lines::<L>(path)?.into_iter().take_while(|line| line.step() <= step) {
             kept.push_str(&json_line(&line, path)?);
             last = Some(line);
         }
         atomic::write(path, kept.as_bytes())?;
         let file = std::fs::OpenOptions::new().append(true).open(path).map_err(Error::io("writing", path))?;
-        Ok(Self { file, path: path.to_owned(), last, kind: PhantomData })
+        Ok(Self { file: Some(file), path: path.to_owned(), last, kind: PhantomData })
     }
 
-    /// Adds a line.
+    /// Adds a line, in the process that writes.
     pub(crate) fn write(&mut self, line: &L) -> Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
         let line = json_line(line, &self.path)?;
-        self.file.write_all(line.as_bytes()).map_err(Error::io("writing", &self.path))
+        file.write_all(line.as_bytes()).map_err(Error::io("writing", &self.path))
     }
 }
 

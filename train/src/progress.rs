@@ -2,8 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use lsr_train::{
-    Architecture, LabelStatistics, Observer, QuantizeObserver, ReproduceProgress, RunConfig, SYSTEMS, StepReport, ValidationReport,
-    statistics_table,
+    Architecture, LabelStatistics, Observer, Processes, QuantizeObserver, ReproduceProgress, RunConfig, SYSTEMS, StepReport,
+    ValidationReport, statistics_table,
 };
 use std::time::{Duration, Instant};
 
@@ -95,6 +95,15 @@ impl Observer for TerminalObserver {
 
     fn warn(&mut self, text: &str) {
         self.say(&format!("warning: {text}"));
+    }
+}
+
+/// One of several processes that is not the first: it has nothing to show but warnings.
+pub(crate) struct QuietObserver(pub(crate) Processes);
+
+impl Observer for QuietObserver {
+    fn warn(&mut self, text: &str) {
+        eprintln!("warning: {}: {text}", self.0);
     }
 }
 

@@ -4,8 +4,10 @@
 use crate::config::{FitOptions, RunConfig};
 use crate::csv_file::write_csv;
 use crate::data::{Block, Dataset, check_inside, hex, read_blocks};
+use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::prior::Prior;
+use crate::processes::{Processes, Share};
 use crate::run_folder::RunFolder;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +27,8 @@ pub struct Run {
     pub(crate) validation: Arc<Vec<Block>>,
     pub(crate) prior: Prior,
     pub(crate) resume: bool,
+    /// Who trains it together.
+    pub(crate) processes: Processes,
 }
 
 impl Run {
@@ -56,7 +60,16 @@ impl Run {
         write_csv(&folder.path("blocks.csv"), &blocks)?;
         prior.write(&folder.path("prior.csv"))?;
         folder.write_config(&config)?;
-        Ok(Self { folder, data: view(data, &config), config, blocks: training, validation, prior, resume: false })
+        Ok(Self {
+            folder,
+            data: view(data, &config),
+            config,
+            blocks: training,
+            validation,
+            prior,
+            resume: false,
+            processes: Processes::ALONE,
+        })
     }
 
     /// A run to go on with. `steps` may be raised and the device may be another; everything else is as it was.
@@ -81,6 +94,22 @@ impl Run {
             folder.write_config(&config)?;
         }
         config.device = options.device.unwrap_or(config.device);
+        Self::existing(folder, config, true)
+    }
+
+    /// A run that the first of several processes has just made or resumed, for the others: they read what it wrote, on its file system or
+    /// one like it, and write nothing.
+    ///
+    /// # Errors
+    /// No run there, images that are not those of the first process.
+    pub fn join(resume: bool, device: Option<DeviceChoice>, output: &Path) -> Result<Self> {
+        let folder = RunFolder::open(output)?;
+        let mut config = folder.config()?;
+        config.device = device.unwrap_or(config.device);
+        Self::existing(folder, config, resume)
+    }
+
+    fn existing(folder: RunFolder, config: RunConfig, resume: bool) -> Result<Self> {
         let (blocks, prior) = (read_blocks(&folder.path("blocks.csv"))?, Prior::read(&folder.path("prior.csv"))?);
         let data = Dataset::open(&config.data)?;
         check(&data, &blocks, &prior, &config, &folder.path("prior.csv"))?;
@@ -89,7 +118,32 @@ impl Run {
             return Err(Error::setting("data", format!("the images that the run started with (digest {})", config.data_digest), found));
         }
         let (training, validation) = split(&data, &blocks, &config)?;
-        Ok(Self { folder, data: view(data, &config), config, blocks: training, validation, prior, resume: true })
+        let data = view(data, &config);
+        Ok(Self { folder, data, config, blocks: training, validation, prior, resume, processes: Processes::ALONE })
+    }
+
+    /// The same run, trained by several processes of which this is one: each takes a share of every batch, and a GPU of its own.
+    ///
+    /// # Errors
+    /// More processes than blocks go through the network at once; a GPU that is not there.
+    pub fn among(mut self, processes: Processes) -> Result<Self> {
+        let at_once = self.config.groups_at_once * self.config.group;
+        if processes.count > at_once {
+            return Err(Error::setting("processes", format!("at most the {at_once} blocks that go through at once"), processes.count));
+        }
+        self.config.device = self.config.device.among(processes)?;
+        self.processes = processes;
+        Ok(self)
+    }
+
+    /// This process's share of what goes through the network at once.
+    pub(crate) fn share(&self) -> Share {
+        Share::of(self.processes, self.config.groups_at_once * self.config.group)
+    }
+
+    /// Pixels of a block.
+    pub(crate) fn block_pixels(&self) -> usize {
+        self.blocks[0].width as usize * self.blocks[0].height as usize
     }
 
     /// The settings.

@@ -24,8 +24,8 @@ fn by_tensors(case: &Case, loss: &Loss<f64>) -> (f64, Vec<Vec<f64>>) {
     let of = |value: f64| Tensor::<2>::from_data(TensorData::new(vec![value as f32], [1, 1]), &device);
     let target = BatchTarget { mean: of(case.eta), std: of(case.rho), weight: None, past: None };
     let result = batch_loss(probabilities.clone(), Some(valid), target, loss);
-    let value = f64::from(result.loss.clone().into_scalar::<f32>());
-    let gradient = probabilities.grad(&result.loss.backward()).unwrap().try_into_vec_as::<f32>().unwrap();
+    let value = f64::from(result.clone().into_scalar::<f32>());
+    let gradient = probabilities.grad(&result.backward()).unwrap().try_into_vec_as::<f32>().unwrap();
     let rows = gradient.chunks_exact(pixels).zip(&case.probabilities);
     for (k, (row, block)) in rows.clone().enumerate() {
         assert!(row[block.len()..].iter().all(|&g| g == 0.0), "block {k}: a padded pixel has a gradient");

@@ -4,6 +4,7 @@
 //! then come d stages of w, 2w, 4w, ... channels with 2x2 max pooling between them, the mean over all positions, and a linear layer.
 
 use crate::network::{Maker, NormKind, Stage};
+use crate::processes::Processes;
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::tensor::module::{avg_pool2d, max_pool2d};
@@ -48,7 +49,7 @@ impl BlockNetwork {
             if i > 0 {
                 x = max_pool2d(x, MaxPoolOptions::new([2, 2])); // [n, w 2^(i-1), h/2^(i+1), w/2^(i+1)]
             }
-            x = stage.forward(x); // [n, w 2^i, h/2^(i+1), w/2^(i+1)]
+            x = stage.forward(x, Processes::ALONE); // [n, w 2^i, h/2^(i+1), w/2^(i+1)]
         }
         let mean = x.mean_dim(3).mean_dim(2); // [n, w 2^(d-1), 1, 1]
         let count = mean.dims()[0];

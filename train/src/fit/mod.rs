@@ -1,7 +1,11 @@
 //! Training: block labels and images in, a network out. The loop is [`train`].
 
 mod bench;
+mod outcome;
+mod part;
+mod spread;
 mod step;
+mod target;
 mod timing;
 mod validate;
 
@@ -65,13 +69,13 @@ pub trait Observer {
 }
 
 /// Trains until the last step, an early stop, an error or `stop`. A checkpoint is written every `checkpoint_every` steps, at the end, and when
-/// stopped.
+/// stopped. Of several processes the first one writes; each of them must call this, and a `stop` in any of them stops all.
 ///
 /// # Errors
 /// [`Error::Interrupted`] when `stop` was set, [`Error::Training`] when the loss is no number, an image that cannot be read, a failing device
 /// or disk.
 pub fn train(run: &Run, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Summary> {
-    let config = &run.config;
+    let (config, processes) = (&run.config, run.processes);
     let plain = config.device.open()?;
     let device = plain.clone().autodiff();
     let device = if config.gradient_checkpointing { device.gradient_checkpointing() } else { device };
@@ -81,12 +85,16 @@ pub fn train(run: &Run, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
         // Also a run that was killed before its first checkpoint: it starts afresh.
         None => {
             let state = TrainingState::new(config, &device);
-            state.save(&run.folder)?;
+            if processes.is_first() {
+                state.save(&run.folder)?;
+            }
             state
         }
     };
-    let mut metrics = Lines::<StepReport>::open(&run.folder.path("metrics.jsonl"), state.progress.step)?;
-    let mut validations = Lines::<ValidationReport>::open(&run.folder.path("validation.jsonl"), state.progress.step)?;
+    state.check_alike(processes)?;
+    let step = state.progress.step;
+    let mut metrics = Lines::<StepReport>::open(&run.folder.path("metrics.jsonl"), step, processes.is_first())?;
+    let mut validations = Lines::<ValidationReport>::open(&run.folder.path("validation.jsonl"), step, processes.is_first())?;
     let mut trainer = Trainer::new(run, state, device)?;
     let mut last_loss = metrics.last.as_ref().map(|report| report.loss);
     let mut stopped_early = trainer.stale_for(config);
@@ -107,14 +115,20 @@ pub fn train(run: &Run, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
 
         let step = trainer.step();
         if !run.validation.is_empty() && (step % config.validate_every == 0 || step == config.steps) {
-            let validation = trainer.validate(&plain)?;
-            validations.write(&validation)?;
-            observer.validation(&validation);
+            if processes.is_first() {
+                let validation = trainer.validate(&plain)?;
+                validations.write(&validation)?;
+                observer.validation(&validation);
+            }
+            trainer.share_validation();
             stopped_early = trainer.stale_for(config);
         }
-        let stopped = stop.load(Ordering::Relaxed);
+        let stopped = processes.any(stop.load(Ordering::Relaxed));
         if stopped || stopped_early.is_some() || step % config.checkpoint_every == 0 || step == config.steps {
-            trainer.state.save(&run.folder)?;
+            trainer.state.check_alike(processes)?;
+            if processes.is_first() {
+                trainer.state.save(&run.folder)?;
+            }
             let statistics = trainer.statistics();
             observer.labels(step, &statistics);
             if let Some(why) = collapse(&statistics) {
@@ -130,8 +144,12 @@ pub fn train(run: &Run, observer: &mut dyn Observer, stop: &AtomicBool) -> Resul
     let labels = trainer.statistics();
     let collapsed = collapse(&labels);
     let summary = Summary { steps: trainer.step(), loss: last_loss, labels, collapsed, stopped_early, version: config.version.clone() };
+    if !processes.is_first() {
+        return Ok(summary);
+    }
     write_json(run, "summary.json", &summary)?;
     if trainer.timing.steps > 0 {
+        trainer.timing.exchange_s = processes.exchanged().as_secs_f64();
         write_json(run, "timing.json", &trainer.timing.finished(started.elapsed()))?;
     }
     Ok(summary)
@@ -168,6 +186,7 @@ fn loader(run: &Run, from: usize, observer: &mut dyn Observer, stop: &AtomicBool
         sampler: Arc::new(Sampler::new(&run.blocks, config.group, config.groups, &config.sampling, config.seed)?),
         augmentation: config.augmentation,
         seed: config.seed,
+        share: run.share(),
         steps: from..config.steps,
         workers: config.workers,
         ahead: AHEAD,

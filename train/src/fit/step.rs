@@ -1,22 +1,24 @@
 //! One step: a batch through the network, the loss, its gradient, the optimiser.
 
+use super::outcome::{Numbers, Outcome, constant, read};
+use super::part::{Part, parts};
 use super::shown_class;
+use super::spread::{Blocks, Own, bring_together, sum_gradients};
+use super::target::target;
 use super::timing::Timing;
 use crate::checkpoint::TrainingState;
 use crate::collapse::{LabelStatistics, LabelTracker};
-use crate::config::RunConfig;
 use crate::data::{Batch, BlockReader, ReaderOptions};
 use crate::error::{Error, Result};
-use crate::loss::{BatchLoss, BatchTarget, PastMoments, batch_loss, cross_entropy};
+use crate::loss::{BatchMoments, BatchTarget, known_cross_entropy, moments_loss};
 use crate::metrics::StepReport;
-use crate::network::{input_from_rgb8, probabilities};
+use crate::network::{from_u8, input_from_rgb8, probabilities};
 use crate::prior::CANCER;
 use crate::queue::PastBlock;
 use crate::run::Run;
-use crate::sampler::SampledGroup;
 use burn::optim::{GradientsAccumulator, GradientsParams};
-use burn::tensor::{Device, Tensor, TensorData};
-use lsr_core::{Loss, VarianceModel};
+use burn::tensor::{Device, Tensor};
+use lsr_core::Loss;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,21 +33,6 @@ pub(super) struct Trainer<'a> {
     device: Device,
     /// Reads the blocks that are watched; none where no image is.
     pub(super) watched: Option<BlockReader>,
-}
-
-/// A part of a batch: some of its groups.
-struct Part<'a> {
-    groups: &'a [SampledGroup],
-    images: &'a [u8],
-    valid: Option<&'a [u8]>,
-    classes: Option<&'a [u8]>,
-}
-
-/// What a part's forward pass gave.
-struct Outcome {
-    counts: BatchLoss,
-    total: Tensor<1>,
-    cross_entropy: Option<Tensor<1>>,
 }
 
 impl<'a> Trainer<'a> {
@@ -78,142 +65,134 @@ impl<'a> Trainer<'a> {
         started.elapsed().as_secs_f64()
     }
 
-    /// Trains on one batch.
+    /// Trains on this process's share of a batch.
     pub(super) fn train_on(&mut self, batch: &Batch) -> Result<StepReport> {
         let config = &self.run.config;
-        let (parts, share) = (parts(batch, config, self.run), config.groups_at_once as f64 / config.groups as f64);
+        let (parts, share) = (parts(batch, self.run, &self.run.share()), config.groups_at_once as f64 / config.groups as f64);
         let mut gradients = GradientsAccumulator::new();
-        let (mut loss, mut entropy) = (0.0, None);
-        let mut moments = Vec::new();
+        let mut told = Vec::new();
         for part in &parts {
-            let outcome = self.forward(part);
-            loss += share * scalar(&outcome.total);
-            if let Some(value) = &outcome.cross_entropy {
-                *entropy.get_or_insert(0.0) += share * scalar(value);
-            }
-            moments.extend(self.moments(part, &outcome.counts)?);
+            let (total, to_tell) = self.forward(part)?.split();
+            told.push(to_tell);
             let started = Instant::now();
-            let total = if parts.len() == 1 { outcome.total } else { outcome.total.mul_scalar(share) };
+            let total = if parts.len() == 1 { total } else { total.mul_scalar(share) };
             gradients.accumulate(&self.state.model, GradientsParams::from_grads(total.backward(), &self.state.model));
             self.timing.backward_s += self.seconds_since(started);
         }
-        let report = self.report(batch, loss, entropy, moments)?;
         let started = Instant::now();
+        let gradients = sum_gradients(self.run.processes, &self.state.model, gradients.grads())?;
+        let learning_rate = config.schedule.rate(config.learning_rate, self.step(), config.steps);
         // The optimiser takes the network by value; a clone shares the weights.
-        self.state.model = self.state.optimizer.step(self.state.model.clone(), gradients.grads(), report.learning_rate);
+        self.state.model = self.state.optimizer.step(self.state.model.clone(), gradients, learning_rate);
         self.state.progress.step += 1;
         if let Some(ema) = &mut self.state.ema {
             ema.update(&self.state.model, self.state.progress.step);
         }
         self.timing.optimizer_s += self.seconds_since(started);
         self.timing.steps += 1;
-        self.timing.blocks += config.groups * config.group;
-        Ok(report)
+        self.timing.blocks += batch.images.len() / 3 / self.run.block_pixels();
+        self.report(batch, share, read(told, self.step())?, learning_rate)
     }
 
-    fn forward(&mut self, part: &Part) -> Outcome {
-        let config = &self.run.config;
+    fn forward(&mut self, part: &Part) -> Result<Outcome> {
+        let processes = self.run.processes;
         let (width, height) = (self.run.blocks[0].width as usize, self.run.blocks[0].height as usize);
-        let (groups, size) = (part.groups.len(), config.group);
         let started = Instant::now();
-        let input = input_from_rgb8(part.images, groups * size, height, width, &self.device);
-        let logits = self.state.model.forward(input); // [groups * blocks, outputs, h, w]
+        let input = input_from_rgb8(part.images, part.blocks, height, width, &self.device);
+        let logits = self.state.model.forward_among(input, processes); // [blocks, outputs, h, w]
         self.timing.forward_s += self.seconds_since(started);
 
         let started = Instant::now();
-        let outputs = config.network.outputs;
-        let nothing = logits.clone();
-        let predicted = probabilities(logits.clone()).reshape([groups, size, outputs, height * width]);
-        let valid = part.valid.map(|valid| {
-            let valid: Vec<f32> = valid.iter().map(|&v| f32::from(v != 0)).collect();
-            Tensor::from_data(TensorData::new(valid, [groups, size, height * width]), &self.device)
-        });
-        let counts = batch_loss(predicted, valid, self.target(part.groups, outputs), &self.loss);
-        let cross_entropy = part
-            .classes
-            .filter(|_| config.cross_entropy_weight > 0.0)
-            .and_then(|classes| cross_entropy(logits, classes, part.valid, &self.device));
-        // Full supervision leaves the counts out altogether: 0 times a number that is none is none.
-        let weighted = (config.count_weight > 0.0).then(|| counts.loss.clone().mul_scalar(config.count_weight));
-        let total = match (weighted, &cross_entropy) {
-            (Some(counts), Some(entropy)) => counts + entropy.clone().mul_scalar(config.cross_entropy_weight),
-            (Some(counts), None) => counts,
-            (None, Some(entropy)) => entropy.clone().mul_scalar(config.cross_entropy_weight),
-            // None of these blocks has a mask, and only masks count.
-            (None, None) => nothing.sum().mul_scalar(0.0),
-        };
+        let outcome = if processes.alone() { self.whole(part, logits) } else { self.spread(part, logits) };
         self.timing.loss_s += self.seconds_since(started);
-        Outcome { counts, total, cross_entropy }
+        outcome
     }
 
-    /// eta, rho, weights and earlier moments of every group: of cancer alone for a network with one output.
-    fn target(&self, groups: &[SampledGroup], outputs: usize) -> BatchTarget {
+    /// The loss where all of it is in this process.
+    fn whole(&self, part: &Part, logits: Tensor<4>) -> Result<Outcome> {
         let config = &self.run.config;
-        let first = if outputs == 1 { CANCER } else { 0 };
-        let table = |value: &dyn Fn(usize, usize) -> f64| {
-            let values: Vec<f32> = groups
-                .iter()
-                .flat_map(|group| (0..outputs).map(move |class| (group.label, class)))
-                .map(|(z, c)| value(z, c) as f32)
-                .collect();
-            Tensor::<2>::from_data(TensorData::new(values, [groups.len(), outputs]), &self.device)
+        let moments = self.moments(part, logits.clone(), [part.groups.len(), config.group]);
+        let counts = moments_loss(&moments, self.target(part), &self.loss);
+        let entropy = self.cross_entropy(part, &logits).filter(|(_, known)| *known > 0.0).map(|(sum, known)| sum.div_scalar(known));
+        let total = self.total(counts, entropy.clone(), &logits);
+        let (loss, cross_entropy) = (total.clone().detach(), entropy.map(Tensor::detach));
+        let BatchMoments { counts, bernoulli, .. } = moments;
+        Ok(Outcome { total, loss, cross_entropy, counts: counts.detach(), bernoulli: bernoulli.detach(), pixels: part.valid_pixels() })
+    }
+
+    /// The loss where its blocks are spread over processes.
+    fn spread(&self, part: &Part, logits: Tensor<4>) -> Result<Outcome> {
+        let config = &self.run.config;
+        let own = Own {
+            moments: self.moments(part, logits.clone(), [1, part.blocks]),
+            pixels: part.valid_pixels(),
+            cross_entropy: self.cross_entropy(part, &logits),
         };
-        // A run is refused unless every label has a row of all classes.
-        let count = |z: usize, class: usize| self.run.prior.counts(z).and_then(|counts| counts.get(first + class)).copied();
-        let weighted = !config.class_weights.is_empty() || !config.label_weights.is_empty();
-        let queue = &self.state.progress.queue;
-        let past = (config.queue > 0).then(|| PastMoments {
-            share: {
-                let share = |group: &SampledGroup| {
-                    let earlier = f64::from(queue.moments(group.label, 0).blocks());
-                    (earlier / (earlier + config.group as f64)) as f32
-                };
-                Tensor::from_data(TensorData::new(groups.iter().map(share).collect(), [groups.len(), 1]), &self.device)
-            },
-            mean: table(&|z, class| queue.moments(z, class).mean()),
-            between: table(&|z, class| queue.moments(z, class).between_variance()),
-            within: table(&|z, class| queue.moments(z, class).within_variance(VarianceModel::CountFraction)),
-            within_bernoulli: table(&|z, class| queue.moments(z, class).within_variance(VarianceModel::BernoulliMean)),
+        let blocks = Blocks {
+            shape: [part.groups.len(), config.group, config.network.outputs],
+            own: self.run.share().range(),
+            pixels: self.run.block_pixels(),
+        };
+        let all = bring_together(self.run.processes, &own, &blocks, self.target(part), &self.loss, &self.device)?;
+        let (sum, known) = all.cross_entropy;
+        let entropy = (known > 0.0).then(|| constant(sum / known, &self.device));
+        let own_entropy = own.cross_entropy.filter(|_| known > 0.0).map(|(sum, _)| sum.div_scalar(known));
+        Ok(Outcome {
+            total: self.total(all.surrogate, own_entropy, &logits),
+            loss: self.total(all.loss, entropy.clone(), &logits).detach(),
+            cross_entropy: entropy,
+            counts: all.counts,
+            bernoulli: all.bernoulli,
+            pixels: all.pixels,
+        })
+    }
+
+    /// Moments of the share's blocks, in so many groups of so many blocks.
+    fn moments(&self, part: &Part, logits: Tensor<4>, [groups, size]: [usize; 2]) -> BatchMoments {
+        let (outputs, pixels) = (self.run.config.network.outputs, self.run.block_pixels());
+        let predicted = probabilities(logits).reshape([groups, size, outputs, pixels]);
+        let valid = part.valid.map(|valid| {
+            let ones: Vec<u8> = valid.iter().map(|&v| u8::from(v != 0)).collect();
+            from_u8(ones, [groups, size, pixels], &self.device)
         });
-        BatchTarget {
-            mean: table(&|z, class| count(z, class).map_or(f64::NAN, |count| count.mean)),
-            std: table(&|z, class| count(z, class).map_or(f64::NAN, |count| count.std)),
-            weight: weighted.then(|| table(&|z, class| config.label_weights.of(z) * config.class_weight(first + class))),
-            past,
+        BatchMoments::of(predicted, valid)
+    }
+
+    fn target(&self, part: &Part) -> BatchTarget {
+        target(part.groups, &self.run.config, &self.run.prior, &self.state.progress.queue, &self.device)
+    }
+
+    /// Sum of the cross-entropy of the share's pixels of known class, and their number; none where it has no weight or no mask may be read.
+    fn cross_entropy(&self, part: &Part, logits: &Tensor<4>) -> Option<(Tensor<1>, f64)> {
+        let classes = part.classes.filter(|_| self.run.config.cross_entropy_weight > 0.0)?;
+        Some(known_cross_entropy(logits.clone(), classes, part.valid, &self.device))
+    }
+
+    /// The weighted sum of both losses. Full supervision leaves the counts out altogether: 0 times a number that is none is none.
+    fn total(&self, counts: Tensor<1>, cross_entropy: Option<Tensor<1>>, logits: &Tensor<4>) -> Tensor<1> {
+        let config = &self.run.config;
+        let counts = (config.count_weight > 0.0).then(|| counts.mul_scalar(config.count_weight));
+        match (counts, cross_entropy.map(|entropy| entropy.mul_scalar(config.cross_entropy_weight))) {
+            (Some(counts), Some(entropy)) => counts + entropy,
+            (Some(counts), None) => counts,
+            (None, Some(entropy)) => entropy,
+            // None of these blocks has a mask, and only masks count.
+            (None, None) => logits.clone().sum().mul_scalar(0.0),
         }
     }
 
-    /// The moments of every block and class of a part, in the order of its blocks.
-    fn moments(&self, part: &Part, outcome: &BatchLoss) -> Result<Vec<Vec<PastBlock>>> {
-        let outputs = self.run.config.network.outputs;
-        let step = self.step() + 1;
-        let values = |tensor: &Tensor<3>| {
-            tensor.clone().try_into_vec_as::<f32>().map_err(|error| Error::Training { step, reason: format!("counts: {error:?}") })
-        };
-        let (means, bernoulli) = (values(&outcome.counts)?, values(&outcome.bernoulli)?);
-        let pixels = self.run.blocks[0].width as usize * self.run.blocks[0].height as usize;
-        let valid = |block: usize| match part.valid {
-            None => pixels as u32,
-            Some(valid) => valid[block * pixels..(block + 1) * pixels].iter().map(|&v| u32::from(v != 0)).sum(),
-        };
-        let blocks = means.chunks_exact(outputs).zip(bernoulli.chunks_exact(outputs)).enumerate();
-        Ok(blocks
-            .map(|(block, (means, bernoulli))| {
-                let pixels = valid(block);
-                means.iter().zip(bernoulli).map(|(&mean, &bernoulli)| PastBlock { pixels, mean, bernoulli }).collect()
-            })
-            .collect())
-    }
-
     /// Takes the counts into the tracker and the queue, and refuses a loss that is no number with the groups that made it.
-    fn report(&mut self, batch: &Batch, loss: f64, cross_entropy: Option<f64>, moments: Vec<Vec<PastBlock>>) -> Result<StepReport> {
+    fn report(&mut self, batch: &Batch, share: f64, parts: Vec<Numbers>, learning_rate: f64) -> Result<StepReport> {
         let config = &self.run.config;
         let class = shown_class(config.network.outputs);
-        let step = self.step() + 1;
+        let step = self.step();
+        let loss: f64 = parts.iter().map(|part| share * part.loss).sum();
+        let entropies: Vec<f64> = parts.iter().filter_map(|part| part.cross_entropy).collect();
+        let cross_entropy = (!entropies.is_empty()).then(|| entropies.iter().map(|entropy| share * entropy).sum());
         let mut statistics = Vec::new();
-        let mut moments = moments.into_iter();
+        let mut moments = parts.into_iter().flat_map(|part| part.moments);
         for group in &batch.groups {
-            let blocks: Vec<_> = moments.by_ref().take(config.group).collect();
+            let blocks: Vec<Vec<PastBlock>> = moments.by_ref().take(config.group).collect();
             let counts: Vec<f64> = blocks.iter().map(|block| f64::from(block[class].mean)).collect();
             let mut single = LabelTracker::default();
             single.push(group.label, counts.clone());
@@ -232,31 +211,6 @@ impl<'a> Trainer<'a> {
                 format!("the loss is {loss}; predicted counts: {} (try --clip-norm, or a larger --variance-floor)", found.join("; "));
             return Err(Error::Training { step, reason });
         }
-        let learning_rate = config.schedule.rate(config.learning_rate, self.step(), config.steps);
         Ok(StepReport { step, loss, cross_entropy, learning_rate, groups: statistics })
     }
-}
-
-/// The batch in parts of `groups_at_once` groups.
-fn parts<'a>(batch: &'a Batch, config: &RunConfig, run: &Run) -> Vec<Part<'a>> {
-    let pixels = run.blocks[0].width as usize * run.blocks[0].height as usize;
-    let blocks = config.groups_at_once * config.group;
-    batch
-        .groups
-        .chunks(config.groups_at_once)
-        .enumerate()
-        .map(|(i, groups)| {
-            let of = |per_block: usize| i * blocks * per_block..(i + 1) * blocks * per_block;
-            Part {
-                groups,
-                images: &batch.images[of(3 * pixels)],
-                valid: batch.valid.as_deref().map(|valid| &valid[of(pixels)]),
-                classes: batch.classes.as_deref().map(|classes| &classes[of(pixels)]),
-            }
-        })
-        .collect()
-}
-
-fn scalar(tensor: &Tensor<1>) -> f64 {
-    f64::from(tensor.clone().into_scalar::<f32>())
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Seconds of each part, summed over the steps of one process. On a GPU, work is queued: the parts then say when the processor was busy, and
+/// Seconds of each part, summed over the steps of one process (the first, where there are several). On a GPU, work is queued: the parts then say when the processor was busy, and
 /// `total_s` alone what it took.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
@@ -21,6 +21,9 @@ pub struct Timing {
     pub backward_s: f64,
     /// Optimiser and moving average.
     pub optimizer_s: f64,
+    /// Sums over processes, waiting for the slower ones included; part of the times above.
+    #[serde(default)]
+    pub exchange_s: f64,
     /// Validations.
     pub validation_s: f64,
     /// Everything, checkpoints included.

@@ -50,6 +50,18 @@ impl Trainer<'_> {
         Ok(report)
     }
 
+    /// Tells all processes what the first one's validation has come to, so that they stop together.
+    pub(super) fn share_validation(&mut self) {
+        let (processes, progress) = (self.run.processes, &mut self.state.progress);
+        if processes.alone() {
+            return;
+        }
+        let own = if processes.is_first() { [progress.best.unwrap_or(f64::NAN), progress.stale as f64] } else { [0.0; 2] };
+        let mut told = own;
+        processes.sum(&mut told);
+        (progress.best, progress.stale) = (Some(told[0]), told[1] as usize);
+    }
+
     /// Why the run should end, when its validations have not improved for as long as the settings allow.
     pub(super) fn stale_for(&self, config: &RunConfig) -> Option<String> {
         let stale = self.state.progress.stale;

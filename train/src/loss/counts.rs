@@ -32,55 +32,84 @@ pub struct PastMoments {
     pub within_bernoulli: Tensor<2>,
 }
 
-/// A batch's loss and the block moments it was made from.
+/// Moments of every block of a batch, from which alone its loss is made: what several processes tell each other.
 #[derive(Debug, Clone)]
-pub struct BatchLoss {
-    /// The loss, `[1]`.
-    pub loss: Tensor<1>,
-    /// Predicted count mu_k of every block, `[groups, blocks, classes]`, without gradient.
+pub struct BatchMoments {
+    /// Predicted count mu_k of every block, `[groups, blocks, classes]`.
     pub counts: Tensor<3>,
-    /// Mean of p(1-p) over every block's valid pixels, `[groups, blocks, classes]`, without gradient.
+    /// Mean of p(1-p) over every block's valid pixels, `[groups, blocks, classes]`.
     pub bernoulli: Tensor<3>,
+    /// Valid pixels of every block.
+    pub pixels: ValidPixels,
 }
 
-/// The label super-resolution loss of a batch: `(1/groups) sum_groups sum_classes w D(group, class)`, as
-/// [`lsr_core::Loss::evaluate_batch`] has it.
+/// Valid pixels of the blocks of a batch.
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one for a batch")]
+pub enum ValidPixels {
+    /// So many of every block.
+    All(usize),
+    /// Of each block, `[groups, blocks, 1]`.
+    Each(Tensor<3>),
+}
+
+impl BatchMoments {
+    /// Of the blocks' probabilities (Eq. 3).
+    ///
+    /// - `probabilities`: `[groups, blocks, classes, pixels]`
+    /// - `valid`: 1 where a pixel counts and 0 where it does not, `[groups, blocks, pixels]`; every block needs a valid pixel
+    pub fn of(probabilities: Tensor<4>, valid: Option<Tensor<3>>) -> Self {
+        let [groups, blocks, classes, pixels] = probabilities.dims();
+        let uncertain = probabilities.clone() * (probabilities.clone().neg().add_scalar(1.0));
+        match valid {
+            None => {
+                let mean = |x: Tensor<4>| x.mean_dim(3).reshape([groups, blocks, classes]);
+                Self { counts: mean(probabilities), bernoulli: mean(uncertain), pixels: ValidPixels::All(pixels) }
+            }
+            Some(valid) => {
+                let valid: Tensor<4> = valid.unsqueeze_dim(2); // [groups, blocks, 1, pixels]
+                let n: Tensor<3> = valid.clone().sum_dim(3).reshape([groups, blocks, 1]);
+                let mean = |x: Tensor<4>| (x * valid.clone()).sum_dim(3).reshape([groups, blocks, classes]) / n.clone();
+                Self { counts: mean(probabilities), bernoulli: mean(uncertain), pixels: ValidPixels::Each(n) }
+            }
+        }
+    }
+
+    /// Variance of every block's count.
+    fn variance(&self, model: VarianceModel) -> Tensor<3> {
+        match (model, &self.pixels) {
+            (VarianceModel::BernoulliMean, _) => self.bernoulli.clone(),
+            (VarianceModel::CountFraction, ValidPixels::All(n)) => self.bernoulli.clone().div_scalar(*n as f64),
+            (VarianceModel::CountFraction, ValidPixels::Each(n)) => self.bernoulli.clone() / n.clone(),
+        }
+    }
+}
+
+/// The label super-resolution loss of a batch: [`moments_loss`] of its [`BatchMoments`].
 ///
 /// - `probabilities`: `[groups, blocks, classes, pixels]`, the blocks of a group having one label
-/// - `valid`: 1 where a pixel counts and 0 where it does not, `[groups, blocks, pixels]`; every block needs a valid pixel
+/// - `valid`: as in [`BatchMoments::of`]
+pub fn batch_loss(probabilities: Tensor<4>, valid: Option<Tensor<3>>, target: BatchTarget, loss: &Loss<f64>) -> Tensor<1> {
+    moments_loss(&BatchMoments::of(probabilities, valid), target, loss)
+}
+
+/// The label super-resolution loss of a batch's moments: `(1/groups) sum_groups sum_classes w D(group, class)`, `[1]`, as
+/// [`lsr_core::Loss::evaluate_batch`] has it.
 ///
 /// With `target.past`, a group's moments are merged with those of earlier blocks (Chan et al.) before the distance; the scheme must not be
 /// `intra`, which has no group.
-pub fn batch_loss(probabilities: Tensor<4>, valid: Option<Tensor<3>>, target: BatchTarget, loss: &Loss<f64>) -> BatchLoss {
-    let [groups, blocks, classes, pixels] = probabilities.dims();
-    let uncertain = probabilities.clone() * (probabilities.clone().neg().add_scalar(1.0));
-    // Block moments, [groups, blocks, classes]: Eq. 3.
-    let (counts, bernoulli, n) = match valid {
-        None => {
-            let mean = |x: Tensor<4>| x.mean_dim(3).reshape([groups, blocks, classes]);
-            (mean(probabilities), mean(uncertain), None)
-        }
-        Some(valid) => {
-            let valid: Tensor<4> = valid.unsqueeze_dim(2); // [groups, blocks, 1, pixels]
-            let n: Tensor<3> = valid.clone().sum_dim(3).reshape([groups, blocks, 1]);
-            let mean = |x: Tensor<4>| (x * valid.clone()).sum_dim(3).reshape([groups, blocks, classes]) / n.clone();
-            (mean(probabilities), mean(uncertain), Some(n))
-        }
-    };
-    let block_variance = |model| match (model, &n) {
-        (VarianceModel::BernoulliMean, _) => bernoulli.clone(),
-        (VarianceModel::CountFraction, None) => bernoulli.clone().div_scalar(pixels as f64),
-        (VarianceModel::CountFraction, Some(n)) => bernoulli.clone() / n.clone(),
-    };
-    let (variance, log_variance) = (block_variance(loss.variance_model()), block_variance(loss.log_variance_model()));
+pub fn moments_loss(moments: &BatchMoments, target: BatchTarget, loss: &Loss<f64>) -> Tensor<1> {
+    let counts = moments.counts.clone();
+    let [groups, _, classes] = counts.dims();
+    let (variance, log_variance) = (moments.variance(loss.variance_model()), moments.variance(loss.log_variance_model()));
 
     // Group moments, [groups, 1, classes], in two passes (Eq. 8, 11); for intra each block stands for itself.
     let (mean, variance, log_variance) = if loss.scheme() == Scheme::Intra {
-        (counts.clone(), variance, log_variance)
+        (counts, variance, log_variance)
     } else {
         let over_classes = |x: &Tensor<2>| x.clone().reshape([groups, 1, classes]);
         let own_mean = counts.clone().mean_dim(1);
-        let own_between = (counts.clone() - own_mean.clone()).square().mean_dim(1);
+        let own_between = (counts - own_mean.clone()).square().mean_dim(1);
         let (mean, between) = match &target.past {
             None => (own_mean, own_between),
             Some(past) => {
@@ -116,7 +145,7 @@ pub fn batch_loss(probabilities: Tensor<4>, valid: Option<Tensor<3>>, target: Ba
         Some(weight) => terms * weight,
         None => terms,
     };
-    BatchLoss { loss: terms.sum().div_scalar(groups as f64), counts: counts.detach(), bernoulli: bernoulli.detach() }
+    terms.sum().div_scalar(groups as f64)
 }
 
 fn one_minus(share: &Tensor<3>) -> Tensor<3> {

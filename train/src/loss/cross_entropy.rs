@@ -10,12 +10,18 @@ pub(crate) fn binary_cross_entropy<const D: usize>(logits: Tensor<D>, targets: T
     relu(logits.clone()) - logits.clone() * targets + logits.abs().neg().exp().log1p()
 }
 
-/// Mean cross-entropy over all pixels whose class is known; `None` where there is no such pixel.
+/// Mean cross-entropy over all pixels whose class is known; `None` where there is no such pixel. Arguments as in [`known_cross_entropy`].
+pub fn cross_entropy(logits: Tensor<4>, classes: &[u8], valid: Option<&[u8]>, device: &Device) -> Option<Tensor<1>> {
+    let (sum, pixels) = known_cross_entropy(logits, classes, valid, device);
+    (pixels > 0.0).then(|| sum.div_scalar(pixels))
+}
+
+/// The sum of the cross-entropy over all pixels whose class is known, `[1]`, and their number.
 ///
 /// - `logits`: `[n, outputs, h, w]`; one output is the logit of class 1 against class 0
 /// - `classes`: n h w bytes, the class of every pixel, [`UNKNOWN_CLASS`] where it is not known
 /// - `valid`: n h w bytes, 0 where a pixel counts for nothing
-pub fn cross_entropy(logits: Tensor<4>, classes: &[u8], valid: Option<&[u8]>, device: &Device) -> Option<Tensor<1>> {
+pub fn known_cross_entropy(logits: Tensor<4>, classes: &[u8], valid: Option<&[u8]>, device: &Device) -> (Tensor<1>, f64) {
     let [n, outputs, h, w] = logits.dims();
     let known: Vec<f32> = classes
         .iter()
@@ -23,9 +29,6 @@ pub fn cross_entropy(logits: Tensor<4>, classes: &[u8], valid: Option<&[u8]>, de
         .map(|(i, &class)| if class != UNKNOWN_CLASS && valid.is_none_or(|valid| valid[i] != 0) { 1.0 } else { 0.0 })
         .collect();
     let count: f64 = known.iter().map(|&k| f64::from(k)).sum();
-    if count == 0.0 {
-        return None;
-    }
     let known = Tensor::<4>::from_data(TensorData::new(known, [n, 1, h, w]), device);
     let terms = if outputs == 1 {
         let truth: Vec<f32> = classes.iter().map(|&class| f32::from(class == 1)).collect();
@@ -40,7 +43,7 @@ pub fn cross_entropy(logits: Tensor<4>, classes: &[u8], valid: Option<&[u8]>, de
         let truth = Tensor::<4>::from_data(TensorData::new(truth, [n, outputs, h, w]), device);
         (log_softmax(logits, 1) * truth).sum_dim(1).neg()
     };
-    Some((terms * known).sum().div_scalar(count))
+    ((terms * known).sum(), count)
 }
 
 #[cfg(test)]

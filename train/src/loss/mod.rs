@@ -5,7 +5,7 @@ mod counts;
 mod cross_entropy;
 mod scalar;
 
-pub use counts::{BatchLoss, BatchTarget, PastMoments, batch_loss};
+pub use counts::{BatchMoments, BatchTarget, PastMoments, ValidPixels, batch_loss, moments_loss};
 pub(crate) use cross_entropy::binary_cross_entropy;
-pub use cross_entropy::cross_entropy;
+pub use cross_entropy::{cross_entropy, known_cross_entropy};
 pub use scalar::TensorScalar;

@@ -4,6 +4,7 @@ use super::config::NetworkConfig;
 use super::fused::FeatureMemory;
 use super::layer::Layer;
 use super::maker::Maker;
+use crate::processes::Processes;
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::tensor::Tensor;
@@ -28,7 +29,7 @@ impl FullResolutionNet {
     }
 
     /// `[n, 3, h, w] -> [n, outputs, h, w]`
-    pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.head.forward(self.layers.iter().fold(x, |x, layer| layer.forward(x)))
+    pub(super) fn forward(&self, x: Tensor<4>, processes: Processes) -> Tensor<4> {
+        self.head.forward(self.layers.iter().fold(x, |x, layer| layer.forward(x, processes)))
     }
 }

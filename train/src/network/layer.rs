@@ -1,5 +1,7 @@
 //! The building stones of every network here.
 
+use super::merged_norm::merged_batch_norm;
+use crate::processes::Processes;
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, GroupNorm};
@@ -16,8 +18,9 @@ pub enum Norm {
 }
 
 impl Norm {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, x: Tensor<4>, processes: Processes) -> Tensor<4> {
         match self {
+            Self::Batch(norm) if !processes.alone() && x.device().is_autodiff() => merged_batch_norm(norm, x, processes),
             Self::Batch(norm) => norm.forward(x),
             Self::Group(norm) => norm.forward(x),
         }
@@ -35,8 +38,8 @@ pub struct Layer {
 
 impl Layer {
     /// `[n, c_in, h, w] -> [n, c_out, h, w]`
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        relu(self.norm.forward(self.conv.forward(x)))
+    pub(crate) fn forward(&self, x: Tensor<4>, processes: Processes) -> Tensor<4> {
+        relu(self.norm.forward(self.conv.forward(x), processes))
     }
 }
 
@@ -51,7 +54,7 @@ pub struct Stage {
 
 impl Stage {
     /// `[n, c_in, h, w] -> [n, c_out, h, w]`
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.second.forward(self.first.forward(x))
+    pub(crate) fn forward(&self, x: Tensor<4>, processes: Processes) -> Tensor<4> {
+        self.second.forward(self.first.forward(x, processes), processes)
     }
 }

@@ -8,6 +8,7 @@ mod full_resolution;
 mod fused;
 mod layer;
 mod maker;
+mod merged_norm;
 mod pixels;
 mod unet;
 
@@ -17,9 +18,11 @@ pub(crate) use folded::{FoldedNetwork, Operation, Value};
 pub use full_resolution::FullResolutionNet;
 pub use layer::{Layer, Norm, Stage};
 pub(crate) use maker::Maker;
+pub(crate) use pixels::from_u8;
 pub use pixels::{PIXEL_MEAN, PIXEL_STD, input_from_rgb8, probabilities};
 pub use unet::UNet;
 
+use crate::processes::Processes;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
@@ -38,9 +41,14 @@ impl Network {
     ///
     /// On this machine's processors the network is one fused operation where it can be, which gives the input no gradient.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        match fused::forward(self, &x, self.memory(), None) {
+        self.forward_among(x, Processes::ALONE)
+    }
+
+    /// The same of this process's part of a batch: in training, BatchNorm takes the statistics of the batch in all processes.
+    pub(crate) fn forward_among(&self, x: Tensor<4>, processes: Processes) -> Tensor<4> {
+        match fused::forward(self, &x, self.memory(), processes) {
             Some(logits) => logits,
-            None => self.composed(x),
+            None => self.composed_among(x, processes),
         }
     }
 
@@ -54,9 +62,13 @@ impl Network {
 
     /// The same of burn's operations, on any device.
     pub fn composed(&self, x: Tensor<4>) -> Tensor<4> {
+        self.composed_among(x, Processes::ALONE)
+    }
+
+    fn composed_among(&self, x: Tensor<4>, processes: Processes) -> Tensor<4> {
         match self {
-            Self::UNet(net) => net.forward(x),
-            Self::FullResolution(net) => net.forward(x),
+            Self::UNet(net) => net.forward(x, processes),
+            Self::FullResolution(net) => net.forward(x, processes),
         }
     }
 }

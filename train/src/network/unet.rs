@@ -8,6 +8,7 @@ use super::config::{NetworkConfig, UpSampling};
 use super::fused::FeatureMemory;
 use super::layer::Stage;
 use super::maker::Maker;
+use crate::processes::Processes;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, ConvTranspose2d};
 use burn::tensor::Tensor;
@@ -51,16 +52,16 @@ impl UNet {
     }
 
     /// `[n, 3, h, w] -> [n, outputs, h, w]`
-    pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(super) fn forward(&self, x: Tensor<4>, processes: Processes) -> Tensor<4> {
         let mut x = x;
         let halving = MaxPoolOptions::new([2, 2]);
         let mut skips = Vec::with_capacity(self.encoder.len());
         for stage in &self.encoder {
-            x = stage.forward(x); // [n, w 2^i, h/2^i, w/2^i]
+            x = stage.forward(x, processes); // [n, w 2^i, h/2^i, w/2^i]
             skips.push(x.clone());
             x = max_pool2d(x, halving.clone()); // [n, w 2^i, h/2^(i+1), w/2^(i+1)]
         }
-        x = self.bottom.forward(x); // [n, w 2^d, h/2^d, w/2^d]
+        x = self.bottom.forward(x, processes); // [n, w 2^d, h/2^d, w/2^d]
         for (i, (stage, skip)) in self.decoder.iter().zip(skips.into_iter().rev()).enumerate() {
             x = match self.up.get(i) {
                 Some(up) => up.forward(x), // [n, w 2^i, h/2^i, w/2^i]
@@ -70,7 +71,7 @@ impl UNet {
                     interpolate(x, nearest) // [n, w 2^(i+1), h/2^i, w/2^i]
                 }
             };
-            x = stage.forward(Tensor::cat(vec![x, skip], 1)); // [n, w 2^i, h/2^i, w/2^i]
+            x = stage.forward(Tensor::cat(vec![x, skip], 1), processes); // [n, w 2^i, h/2^i, w/2^i]
         }
         self.head.forward(x)
     }

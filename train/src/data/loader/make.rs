@@ -32,11 +32,15 @@ impl Maker {
 
     /// The batch of a step; nothing when the loader ends meanwhile.
     pub(super) fn batch(&self, step: usize) -> Result<Option<Batch>> {
-        let LoaderSettings { reader, sampler, augmentation, seed, .. } = &self.settings;
+        let LoaderSettings { reader, sampler, augmentation, seed, share, .. } = &self.settings;
         let size = reader.block_size();
         let area = size.0 as usize * size.1 as usize;
         let mut groups = sampler.groups(step);
-        let count: usize = groups.iter().map(|group| group.blocks.len()).sum();
+        let places = groups.iter().enumerate().flat_map(|(group, all)| (0..all.blocks.len()).map(move |place| (group, place)));
+        // Each block's place in the whole batch, its group, and its place in the group.
+        let own: Vec<(usize, usize, usize)> =
+            places.enumerate().filter(|(slot, _)| share.has(*slot)).map(|(slot, (group, place))| (slot, group, place)).collect();
+        let count = own.len();
         let mut batch = Batch {
             step,
             groups: Vec::new(),
@@ -45,28 +49,25 @@ impl Maker {
             classes: None,
             skipped: Vec::new(),
         };
-        let mut slot = 0;
-        for group in &mut groups {
-            for place in 0..group.blocks.len() {
-                if self.stop.load(Ordering::Relaxed) {
-                    return Ok(None);
-                }
-                let index = group.blocks[place];
-                let mut pixels = match reader.read(index) {
-                    Ok(pixels) => pixels,
-                    Err(error) => {
-                        self.skip(index, error, &mut batch.skipped)?;
-                        let (index, pixels) = self.replacement(step, slot, group.label, &group.blocks, &mut batch.skipped)?;
-                        group.blocks[place] = index;
-                        pixels
-                    }
-                };
-                augmentation.apply(&mut pixels, size, *seed, step, slot)?;
-                batch.images.extend_from_slice(&pixels.rgb);
-                append(&mut batch.valid, pixels.valid, slot, count, area, 1);
-                append(&mut batch.classes, pixels.classes, slot, count, area, UNKNOWN_CLASS);
-                slot += 1;
+        for (read, (slot, group, place)) in own.into_iter().enumerate() {
+            let group = &mut groups[group];
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(None);
             }
+            let index = group.blocks[place];
+            let mut pixels = match reader.read(index) {
+                Ok(pixels) => pixels,
+                Err(error) => {
+                    self.skip(index, error, &mut batch.skipped)?;
+                    let (index, pixels) = self.replacement(step, slot, group.label, &group.blocks, &mut batch.skipped)?;
+                    group.blocks[place] = index;
+                    pixels
+                }
+            };
+            augmentation.apply(&mut pixels, size, *seed, step, slot)?;
+            batch.images.extend_from_slice(&pixels.rgb);
+            append(&mut batch.valid, pixels.valid, read, count, area, 1);
+            append(&mut batch.classes, pixels.classes, read, count, area, UNKNOWN_CLASS);
         }
         batch.groups = groups;
         Ok(Some(batch))

@@ -6,6 +6,7 @@ mod tests;
 
 use super::{Augmentation, BlockReader};
 use crate::error::{Error, Result};
+use crate::processes::Share;
 use crate::sampler::{SampledGroup, Sampler};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use make::Maker;
@@ -38,18 +39,18 @@ pub struct SkippedImage {
     pub reason: String,
 }
 
-/// The input of one step.
+/// The input of one step: all its groups, and the pixels of this process's share of their blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// The step.
     pub step: usize,
-    /// The groups, with replacements in the place of blocks that cannot be read.
+    /// The groups, with replacements in the place of blocks of this process that cannot be read.
     pub groups: Vec<SampledGroup>,
-    /// 8-bit RGB, `[blocks, h, w, 3]`.
+    /// 8-bit RGB of the share, `[blocks, h, w, 3]`.
     pub images: Vec<u8>,
-    /// 1 where a pixel counts, `[blocks, h * w]`; nothing when all pixels of all blocks count.
+    /// 1 where a pixel counts, `[blocks, h * w]`; nothing when all pixels of the share count.
     pub valid: Option<Vec<u8>>,
-    /// Class of every pixel, 255 where unknown, `[blocks, h * w]`; nothing when no block's mask may be read.
+    /// Class of every pixel, 255 where unknown, `[blocks, h * w]`; nothing when none of the share's masks may be read.
     pub classes: Option<Vec<u8>>,
     /// What was left out and has not been reported by an earlier batch.
     pub skipped: Vec<SkippedImage>,
@@ -66,6 +67,8 @@ pub struct LoaderSettings {
     pub augmentation: Augmentation,
     /// Seed of the changes.
     pub seed: u64,
+    /// Which blocks of a batch are this process's.
+    pub share: Share,
     /// Steps to load.
     pub steps: Range<usize>,
     /// Threads; at least one is started.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::data::{Block, Dataset, ReaderOptions};
+use crate::processes::Processes;
 use crate::sampling::Sampling;
 use image::{GrayImage, Luma};
 
@@ -47,6 +48,7 @@ impl Shop {
             sampler: Arc::new(Sampler::new(&self.blocks, 5, 2, &Sampling::Balanced, 11).unwrap()),
             augmentation: Augmentation { geometric: true, hed_jitter: 0.1, blur: 0.3, jpeg: 0.3 },
             seed: 11,
+            share: Share::of(Processes::ALONE, 10),
             steps: 3..33,
             workers,
             ahead: 4,
@@ -188,4 +190,32 @@ fn a_panic_becomes_an_error() {
     let maker = Maker::new(Shop::new().settings(1, OnCorrupt::Stop), Arc::default());
     let error = maker.guarded::<()>(7, || panic!("decoder fell over {}", 9)).unwrap_err().to_string();
     assert_eq!(error, "step 7: a thread that loads blocks has failed: decoder fell over 9");
+}
+
+#[test]
+fn the_shares_of_several_processes_are_the_batch_of_one() {
+    let shop = Shop::new();
+    let whole = shop.batches(2, OnCorrupt::Stop);
+    // Ten blocks over three processes: the groups of five lie across their borders.
+    let shares: Vec<Vec<Batch>> = (0..3)
+        .map(|rank| {
+            let share = Share::of(Processes { rank, count: 3, local_rank: rank }, 10);
+            let settings = LoaderSettings { share, ..shop.settings(1, OnCorrupt::Stop) };
+            Loader::start(settings).collect::<Result<_>>().unwrap()
+        })
+        .collect();
+    let area = 64;
+    for (step, whole) in whole.iter().enumerate() {
+        let parts: Vec<&Batch> = shares.iter().map(|batches| &batches[step]).collect();
+        assert!(parts.iter().all(|part| part.groups == whole.groups && part.step == whole.step));
+        assert_eq!(parts.iter().flat_map(|part| part.images.clone()).collect::<Vec<_>>(), whole.images);
+        // A share without masks has no plane; the whole batch then says the same of each pixel.
+        let plane = |part: &Batch, plane: fn(&Batch) -> &Option<Vec<u8>>, default: u8| {
+            plane(part).clone().unwrap_or_else(|| vec![default; part.images.len() / 3 / area * area])
+        };
+        let valid: Vec<u8> = parts.iter().flat_map(|part| plane(part, |batch| &batch.valid, 1)).collect();
+        assert_eq!(valid, plane(whole, |batch| &batch.valid, 1));
+        let classes: Vec<u8> = parts.iter().flat_map(|part| plane(part, |batch| &batch.classes, 255)).collect();
+        assert_eq!(classes, plane(whole, |batch| &batch.classes, 255));
+    }
 }

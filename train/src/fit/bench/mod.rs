@@ -233,7 +233,7 @@ fn loss_alone(trainer: &Trainer, batch: &Batch, settings: &BenchSettings, device
         let target = BatchTarget { mean: table(|count| count.mean), std: table(|count| count.std), weight: None, past: None };
         wait()?;
         let began = Instant::now();
-        let value = batch_loss(leaf.clone().reshape([groups, blocks, 1, side * side]), None, target, &loss).loss;
+        let value = batch_loss(leaf.clone().reshape([groups, blocks, 1, side * side]), None, target, &loss);
         wait()?;
         let middle = Instant::now();
         let gradients = value.backward();

@@ -1,10 +1,12 @@
 //! The network as one operation among burn's, with its own backward pass.
 
 use super::super::Network;
+use super::super::merged_norm::update_running;
 use super::blocked::FeatureMemory;
 use super::forward::{Batch, LayerOutput, Statistics};
-use super::pass::{Forwarded, Parameters, Sum};
+use super::pass::{Forwarded, Parameters};
 use super::plan::{Modules, Plan};
+use crate::processes::Processes;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
@@ -15,19 +17,14 @@ use burn::nn::BatchNorm;
 use burn::tensor::{Device, Tensor, TensorData};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Adds up over all processes.
-pub(crate) type SumOverProcesses = Arc<dyn Fn(&mut [f64]) + Send + Sync>;
-
 /// `[n, 3, h, w]` normalised pixels to `[n, outputs, h, w]` logits; in training (on a device with autodiff) BatchNorm takes the batch's
 /// statistics and updates its running ones. The input gets no gradient.
 ///
+/// With several processes the statistics are those of the batch in all of them, forward and back; the parameters' gradients are this
+/// process's own.
+///
 /// None where the device is not this machine's processors, or the network has a part that is not made for it.
-pub(in super::super) fn forward(
-    network: &Network,
-    x: &Tensor<4>,
-    memory: &FeatureMemory,
-    sum: Option<&SumOverProcesses>,
-) -> Option<Tensor<4>> {
+pub(in super::super) fn forward(network: &Network, x: &Tensor<4>, memory: &FeatureMemory, processes: Processes) -> Option<Tensor<4>> {
     let (plan, modules) = Plan::of(network)?;
     let ([images, _, height, width], device) = (x.dims(), x.device());
     let size = [images, height, width];
@@ -46,17 +43,16 @@ pub(in super::super) fn forward(
     let x = values(x.clone().try_into_primitive::<Autodiff<Flex>>().ok()?.into_primitive())?;
     let flat = flat(&modules).try_into_primitive::<Autodiff<Flex>>().ok()?;
     let parameters = values(flat.primitive().clone())?;
-    let sum = sum.cloned().unwrap_or_else(|| Arc::new(|_: &mut [f64]| {}));
-    let add: Sum = &*sum;
+    let add = |values: &mut [f64]| processes.sum(values);
     let batch = Batch { plan: &plan, input: floats(&x), size };
-    let Forwarded { logits, layers, statistics } = batch.forward(&Parameters::new(&plan, floats(&parameters))?, None, add, memory)?;
+    let Forwarded { logits, layers, statistics } = batch.forward(&Parameters::new(&plan, floats(&parameters))?, None, &add, memory)?;
     for ((_, norm), statistics) in modules.layers.iter().zip(&statistics) {
         update(norm, statistics, &device);
     }
     let logits = FlexTensor::from_data(TensorData::new(logits, [images, plan.outputs, height, width]));
     let output = match NetworkBackward.prepare::<NoCheckpointing>([flat.node()]).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => {
-            let pass = Pass { plan: plan.clone(), size, input: x, parameters, layers, sum, memory: memory.clone() };
+            let pass = Pass { plan: plan.clone(), size, input: x, parameters, layers, processes, memory: memory.clone() };
             prepared.finish(SavedPass(Arc::new(Mutex::new(Some(pass)))), logits)
         }
         OpsKind::UnTracked(prepared) => prepared.finish(logits),
@@ -90,15 +86,14 @@ fn running(norm: &BatchNorm) -> Option<Statistics> {
     Some(Statistics { mean: wide(norm.running_mean.value())?, variance: wide(norm.running_var.value())? })
 }
 
-/// As burn's own BatchNorm does: the variance is the biased one.
+/// Takes the statistics into the running ones.
 fn update(norm: &BatchNorm, statistics: &Statistics, device: &Device) {
     let channels = norm.gamma.dims()[0];
-    for (running, batch) in [(&norm.running_mean, &statistics.mean), (&norm.running_var, &statistics.variance)] {
-        let batch: Vec<f32> = batch[..channels].iter().map(|&value| value as f32).collect();
-        let batch = Tensor::<1>::from_data(TensorData::new(batch, [channels]), device);
-        let kept = running.value_sync().to_device(device).mul_scalar(1.0 - norm.momentum);
-        running.update(kept.add(batch.mul_scalar(norm.momentum)).detach());
-    }
+    let single = |values: &[f64]| {
+        let values: Vec<f32> = values[..channels].iter().map(|&value| value as f32).collect();
+        Tensor::<1>::from_data(TensorData::new(values, [channels]), device)
+    };
+    update_running(norm, single(&statistics.mean), single(&statistics.variance));
 }
 
 /// What one forward pass leaves for the backward pass.
@@ -108,7 +103,7 @@ struct Pass {
     input: FlexTensor,
     parameters: FlexTensor,
     layers: Vec<Option<LayerOutput>>,
-    sum: SumOverProcesses,
+    processes: Processes,
     memory: FeatureMemory,
 }
 
@@ -134,8 +129,9 @@ impl Backward<Flex, 1> for NetworkBackward {
         let pass = ops.state.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (Some(parent), Some(pass), Some(gradient)) = (parent, pass, values(gradient)) else { return };
         let batch = Batch { plan: &pass.plan, input: floats(&pass.input), size: pass.size };
+        let add = |values: &mut [f64]| pass.processes.sum(values);
         let all = Parameters::new(&pass.plan, floats(&pass.parameters))
-            .and_then(|parameters| batch.backward(&parameters, pass.layers, floats(&gradient), &*pass.sum, &pass.memory));
+            .and_then(|parameters| batch.backward(&parameters, pass.layers, floats(&gradient), &add, &pass.memory));
         if let Some(all) = all {
             let length = all.len();
             gradients.register::<Flex>(parent.id, FlexTensor::from_data(TensorData::new(all, [length])));

@@ -39,7 +39,7 @@ impl<'a> Parameters<'a> {
 }
 
 /// Adds up over all processes.
-pub(super) type Sum<'a> = &'a (dyn Fn(&mut [f64]) + Sync);
+type Sum<'a> = &'a (dyn Fn(&mut [f64]) + Sync);
 
 /// What a forward pass gives.
 pub(super) struct Forwarded {
