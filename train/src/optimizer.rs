@@ -23,13 +23,8 @@ impl RmsProp {
 
     /// Moves every parameter that has a gradient.
     pub fn step<M: Module>(&mut self, model: M, mut gradients: GradientsParams, learning_rate: f64) -> M {
-        let scale = match self.clip_norm {
-            Some(limit) => {
-                let norm = global_norm(&model, &gradients);
-                if norm > limit { limit / norm } else { 1.0 }
-            }
-            None => 1.0,
-        };
+        // Stays on the device: reading the norm would make the host wait for the whole backward pass.
+        let scale = self.clip_norm.and_then(|limit| Some(global_norm(&model, &gradients)?.recip().mul_scalar(limit).clamp_max(1.0)));
         model.map(&mut Step { optimizer: self, gradients: &mut gradients, scale, learning_rate })
     }
 
@@ -51,27 +46,33 @@ impl RmsProp {
     }
 }
 
-fn global_norm<M: Module>(model: &M, gradients: &GradientsParams) -> f64 {
+/// Norm over all parameters, `[1]`; none where nothing has a gradient.
+fn global_norm<M: Module>(model: &M, gradients: &GradientsParams) -> Option<Tensor<1>> {
     struct Norm<'a> {
         gradients: &'a GradientsParams,
-        squares: f64,
+        squares: Option<Tensor<1>>,
     }
     impl ModuleVisitor for Norm<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if let Some(gradient) = self.gradients.get::<D>(param.id) {
-                self.squares += f64::from(gradient.square().sum().into_scalar::<f32>());
+                let square = gradient.square().sum();
+                self.squares = Some(match self.squares.take() {
+                    Some(squares) => squares + square,
+                    None => square,
+                });
             }
         }
     }
-    let mut norm = Norm { gradients, squares: 0.0 };
+    let mut norm = Norm { gradients, squares: None };
     model.visit(&mut norm);
-    norm.squares.sqrt()
+    norm.squares.map(Tensor::sqrt)
 }
 
 struct Step<'a> {
     optimizer: &'a mut RmsProp,
     gradients: &'a mut GradientsParams,
-    scale: f64,
+    /// Of all gradients, `[1]`.
+    scale: Option<Tensor<1>>,
     learning_rate: f64,
 }
 
@@ -80,7 +81,10 @@ impl ModuleMapper for Step<'_> {
         let Some(gradient) = self.gradients.remove::<D>(param.id) else { return param };
         let RmsProp { decay, epsilon, square_average, .. } = &mut *self.optimizer;
         let (id, weight, mapper) = param.consume();
-        let gradient = gradient.mul_scalar(self.scale);
+        let gradient = match &self.scale {
+            Some(scale) => gradient * scale.clone().reshape([1; D]),
+            None => gradient,
+        };
         let fresh = gradient.clone().square().mul_scalar(1.0 - *decay);
         let average = match square_average.take::<D>(id) {
             Some(old) => old.mul_scalar(*decay) + fresh,

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::queue::PastBlock;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 /// The loss of a part, and its blocks' moments. All of it stays on the device until the whole step is queued there.
 pub(super) struct Outcome {
@@ -67,9 +67,4 @@ pub(super) fn read(told: Vec<Told>, step: usize) -> Result<Vec<Numbers>> {
         Numbers { loss: wide(head.first()).unwrap_or(f64::NAN), cross_entropy: wide(head.get(1)), moments: blocks.map(block).collect() }
     });
     Ok(numbers.collect())
-}
-
-/// A value as a tensor `[1]`.
-pub(super) fn constant(value: f64, device: &Device) -> Tensor<1> {
-    Tensor::from_floats([value as f32], device)
 }

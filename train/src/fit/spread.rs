@@ -2,8 +2,9 @@
 //!
 //! The loss of a group is no sum over its blocks, so gradients of separate losses cannot simply be averaged. A loss needs nothing of a block
 //! but its moments, though, two numbers a class: every process tells its blocks' moments to all others, evaluates the loss of whole groups,
-//! and differentiates it by the moments of its own blocks. Going back from `sum stop_gradient(dL/dmoment) moment` then gives this process's
-//! part of the very gradient that one process would have; the parts are added up.
+//! and differentiates it by the moments. Going back from `sum stop_gradient(dL/dmoment) moment` of its own blocks then gives this process's
+//! part of the very gradient that one process would have; the parts are added up. A process alone does the same without telling anybody,
+//! so that its numbers are those of several to the last bit, but for the order of sums over blocks.
 
 use crate::error::{Error, Result};
 use crate::loss::{BatchMoments, BatchTarget, ValidPixels, moments_loss};
@@ -25,19 +26,15 @@ pub(super) struct Own {
     pub(super) cross_entropy: Option<(Tensor<1>, f64)>,
 }
 
-/// What all processes know then, alike.
+/// What all processes know then, alike; without gradient.
 pub(super) struct All {
-    /// The loss from the counts, `[1]`, without gradient.
-    pub(super) loss: Tensor<1>,
-    /// Goes back into this process's network as the loss would.
-    pub(super) surrogate: Tensor<1>,
-    /// Counts and mean p(1-p), `[groups, blocks, classes]`, without gradient.
+    /// Counts and mean p(1-p), `[groups, blocks, classes]`.
     pub(super) counts: Tensor<3>,
     pub(super) bernoulli: Tensor<3>,
     /// Valid pixels of the blocks.
     pub(super) pixels: Vec<u32>,
-    /// Sum of the cross-entropy and number of pixels of known class.
-    pub(super) cross_entropy: (f64, f64),
+    /// Sum of the cross-entropy over the pixels of known class, and their number.
+    pub(super) cross_entropy: Option<(Tensor<1>, f64)>,
 }
 
 /// Shape of a part's moments, and which of its blocks are this process's.
@@ -49,71 +46,90 @@ pub(super) struct Blocks {
     pub(super) pixels: usize,
 }
 
-/// Brings the moments of all processes together.
-///
-/// # Errors
-/// A device that cannot be read.
-pub(super) fn bring_together(
-    processes: Processes,
-    own: &Own,
-    blocks: &Blocks,
-    target: BatchTarget,
-    loss: &Loss<f64>,
-    device: &Device,
-) -> Result<All> {
-    let [groups, size, classes] = blocks.shape;
-    let (count, per_block) = (groups * size, 2 * classes + 1);
-    // Everyone's block is 0 in all processes but its own: the sums are the values themselves, exactly.
-    let mut table = vec![0.0_f64; count * per_block + 2];
-    let mut told = vec![own.moments.counts.clone().flatten(0, 2), own.moments.bernoulli.clone().flatten(0, 2)];
-    told.extend(own.cross_entropy.iter().map(|(sum, _)| sum.clone()));
-    let told = Tensor::cat(told.into_iter().map(Tensor::inner).collect(), 0).try_into_vec_as::<f32>();
-    let told = told.map_err(|error| Error::Training { step: 0, reason: format!("reading the counts: {error:?}") })?;
-    let length = blocks.own.len() * classes;
-    let rows = table.chunks_exact_mut(per_block).skip(blocks.own.start).take(blocks.own.len());
-    for (i, (row, &pixels)) in rows.zip(&own.pixels).enumerate() {
-        for class in 0..classes {
-            row[class] = f64::from(told[i * classes + class]);
-            row[classes + class] = f64::from(told[length + i * classes + class]);
+impl Own {
+    /// Brings the moments of all processes together.
+    ///
+    /// # Errors
+    /// A device that cannot be read.
+    pub(super) fn among(&self, processes: Processes, blocks: &Blocks, device: &Device) -> Result<All> {
+        if processes.alone() {
+            let moments = |own: &Tensor<3>| own.clone().detach().reshape(blocks.shape);
+            return Ok(All {
+                counts: moments(&self.moments.counts),
+                bernoulli: moments(&self.moments.bernoulli),
+                pixels: self.pixels.clone(),
+                cross_entropy: self.cross_entropy.clone().map(|(sum, known)| (sum.detach(), known)),
+            });
         }
-        row[2 * classes] = f64::from(pixels);
-    }
-    if let (Some((_, known)), Some(&sum)) = (&own.cross_entropy, told.get(2 * length)) {
-        table[count * per_block..].copy_from_slice(&[f64::from(sum), *known]);
-    }
-    processes.sum(&mut table);
+        let [groups, size, classes] = blocks.shape;
+        let (count, per_block) = (groups * size, 2 * classes + 1);
+        // A block's numbers are 0 in all processes but its own: the sums are the numbers themselves, exactly.
+        let mut table = vec![0.0_f64; count * per_block + 2];
+        let mut told = vec![self.moments.counts.clone().flatten(0, 2), self.moments.bernoulli.clone().flatten(0, 2)];
+        told.extend(self.cross_entropy.iter().map(|(sum, _)| sum.clone()));
+        let told = Tensor::cat(told.into_iter().map(Tensor::inner).collect(), 0).try_into_vec_as::<f32>();
+        let told = told.map_err(|error| Error::Training { step: 0, reason: format!("reading the counts: {error:?}") })?;
+        let length = blocks.own.len() * classes;
+        let rows = table.chunks_exact_mut(per_block).skip(blocks.own.start).take(blocks.own.len());
+        for (i, (row, &pixels)) in rows.zip(&self.pixels).enumerate() {
+            for class in 0..classes {
+                row[class] = f64::from(told[i * classes + class]);
+                row[classes + class] = f64::from(told[length + i * classes + class]);
+            }
+            row[2 * classes] = f64::from(pixels);
+        }
+        if let (Some((_, known)), Some(&sum)) = (&self.cross_entropy, told.get(2 * length)) {
+            table[count * per_block..].copy_from_slice(&[f64::from(sum), *known]);
+        }
+        processes.sum(&mut table);
 
-    let column = |from: usize| {
-        let rows = table.chunks_exact(per_block).take(count);
-        let values: Vec<f32> = rows.flat_map(|row| &row[from..from + classes]).map(|&value| value as f32).collect();
-        Tensor::<3>::from_data(TensorData::new(values, blocks.shape), device).require_grad()
-    };
-    let (counts, bernoulli) = (column(0), column(classes));
-    let pixels: Vec<u32> = table.chunks_exact(per_block).take(count).map(|row| row[2 * classes] as u32).collect();
-    let valid = if pixels.iter().all(|&n| n as usize == blocks.pixels) {
-        ValidPixels::All(blocks.pixels)
-    } else {
-        let each: Vec<f32> = pixels.iter().map(|&n| n as f32).collect();
-        ValidPixels::Each(Tensor::from_data(TensorData::new(each, [groups, size, 1]), device))
-    };
-    let moments = BatchMoments { counts: counts.clone(), bernoulli: bernoulli.clone(), pixels: valid };
-    let loss = moments_loss(&moments, target, loss);
-    let gradients = loss.backward();
-    let back = |leaf: &Tensor<3>, own: &Tensor<3>| {
-        let gradient =
-            leaf.grad(&gradients).map(|gradient| gradient.reshape([1, count, classes]).narrow(1, blocks.own.start, blocks.own.len()));
-        let strategy = own.gradient_checkpointing_strategy();
-        gradient.map(Tensor::autodiff).map(|gradient| match strategy {
-            Some(strategy) => gradient.with_gradient_checkpointing_strategy(strategy) * own.clone(),
-            None => gradient * own.clone(),
+        let rows = || table.chunks_exact(per_block).take(count);
+        let column = |from: usize| {
+            let values: Vec<f32> = rows().flat_map(|row| &row[from..from + classes]).map(|&value| value as f32).collect();
+            Tensor::<3>::from_data(TensorData::new(values, blocks.shape), device)
+        };
+        let (sum, known) = (table[count * per_block], table[count * per_block + 1]);
+        Ok(All {
+            counts: column(0),
+            bernoulli: column(classes),
+            pixels: rows().map(|row| row[2 * classes] as u32).collect(),
+            cross_entropy: (known > 0.0).then(|| (Tensor::from_floats([sum as f32], device), known)),
         })
-    };
-    // Some distances do not depend on one of the two.
-    let terms = [back(&counts, &own.moments.counts), back(&bernoulli, &own.moments.bernoulli)];
-    let surrogate = terms.into_iter().flatten().reduce(|a, b| a + b);
-    let surrogate = surrogate.map_or_else(|| own.moments.counts.clone().sum().mul_scalar(0.0), Tensor::sum);
-    let cross_entropy = (table[count * per_block], table[count * per_block + 1]);
-    Ok(All { loss: loss.detach(), surrogate, counts: counts.detach(), bernoulli: bernoulli.detach(), pixels, cross_entropy })
+    }
+}
+
+impl All {
+    /// The loss of the counts, `[1]`, without gradient; and what goes back into this process's network as the loss would.
+    pub(super) fn loss(&self, own: &Own, blocks: &Blocks, target: BatchTarget, loss: &Loss<f64>, device: &Device) -> [Tensor<1>; 2] {
+        let [groups, size, classes] = blocks.shape;
+        let pixels = if self.pixels.iter().all(|&n| n as usize == blocks.pixels) {
+            ValidPixels::All(blocks.pixels)
+        } else {
+            let each: Vec<f32> = self.pixels.iter().map(|&n| n as f32).collect();
+            ValidPixels::Each(Tensor::from_data(TensorData::new(each, [groups, size, 1]), device))
+        };
+        let (counts, bernoulli) = (self.counts.clone().require_grad(), self.bernoulli.clone().require_grad());
+        let moments = BatchMoments { counts: counts.clone(), bernoulli: bernoulli.clone(), pixels };
+        let loss = moments_loss(&moments, target, loss);
+        let gradients = loss.backward();
+        let back = |leaf: &Tensor<3>, own: &Tensor<3>| {
+            let all = leaf.grad(&gradients)?.reshape([1, groups * size, classes]);
+            let gradient = all.narrow(1, blocks.own.start, blocks.own.len()).autodiff();
+            // Tensors of one operation must agree on what is kept for the backward pass and what is computed again.
+            Some(
+                own.clone()
+                    * match own.gradient_checkpointing_strategy() {
+                        Some(strategy) => gradient.with_gradient_checkpointing_strategy(strategy),
+                        None => gradient,
+                    },
+            )
+        };
+        // Some distances depend on one of the two alone.
+        let terms = [back(&counts, &own.moments.counts), back(&bernoulli, &own.moments.bernoulli)];
+        let surrogate = terms.into_iter().flatten().reduce(|a, b| a + b);
+        let surrogate = surrogate.map_or_else(|| own.moments.counts.clone().sum().mul_scalar(0.0), Tensor::sum);
+        [loss.detach(), surrogate]
+    }
 }
 
 /// The gradients added up over all processes.

@@ -1,18 +1,18 @@
 //! One step: a batch through the network, the loss, its gradient, the optimiser.
 
-use super::outcome::{Numbers, Outcome, constant, read};
+use super::outcome::{Numbers, Outcome, read};
 use super::part::{Part, parts};
 use super::shown_class;
-use super::spread::{Blocks, Own, bring_together, sum_gradients};
+use super::spread::{Blocks, Own, sum_gradients};
 use super::target::target;
 use super::timing::Timing;
 use crate::checkpoint::TrainingState;
 use crate::collapse::{LabelStatistics, LabelTracker};
 use crate::data::{Batch, BlockReader, ReaderOptions};
 use crate::error::{Error, Result};
-use crate::loss::{BatchMoments, BatchTarget, known_cross_entropy, moments_loss};
+use crate::loss::{BatchMoments, known_cross_entropy};
 use crate::metrics::StepReport;
-use crate::network::{from_u8, input_from_rgb8, probabilities};
+use crate::network::{Gradients, from_u8, input_from_rgb8, probabilities};
 use crate::prior::CANCER;
 use crate::queue::PastBlock;
 use crate::run::Run;
@@ -70,9 +70,11 @@ impl<'a> Trainer<'a> {
         let config = &self.run.config;
         let (parts, share) = (parts(batch, self.run, &self.run.share()), config.groups_at_once as f64 / config.groups as f64);
         let mut gradients = GradientsAccumulator::new();
-        let mut told = Vec::new();
+        let (mut told, mut whose) = (Vec::new(), Gradients::Own);
         for part in &parts {
-            let (total, to_tell) = self.forward(part)?.split();
+            let (outcome, of) = self.forward(part)?;
+            whose = of;
+            let (total, to_tell) = outcome.split();
             told.push(to_tell);
             let started = Instant::now();
             let total = if parts.len() == 1 { total } else { total.mul_scalar(share) };
@@ -80,7 +82,10 @@ impl<'a> Trainer<'a> {
             self.timing.backward_s += self.seconds_since(started);
         }
         let started = Instant::now();
-        let gradients = sum_gradients(self.run.processes, &self.state.model, gradients.grads())?;
+        let mut gradients = gradients.grads();
+        if whose == Gradients::Own {
+            gradients = sum_gradients(self.run.processes, &self.state.model, gradients)?;
+        }
         let learning_rate = config.schedule.rate(config.learning_rate, self.step(), config.steps);
         // The optimiser takes the network by value; a clone shares the weights.
         self.state.model = self.state.optimizer.step(self.state.model.clone(), gradients, learning_rate);
@@ -94,37 +99,25 @@ impl<'a> Trainer<'a> {
         self.report(batch, share, read(told, self.step())?, learning_rate)
     }
 
-    fn forward(&mut self, part: &Part) -> Result<Outcome> {
+    fn forward(&mut self, part: &Part) -> Result<(Outcome, Gradients)> {
         let processes = self.run.processes;
         let (width, height) = (self.run.blocks[0].width as usize, self.run.blocks[0].height as usize);
         let started = Instant::now();
         let input = input_from_rgb8(part.images, part.blocks, height, width, &self.device);
-        let logits = self.state.model.forward_among(input, processes); // [blocks, outputs, h, w]
+        let (logits, gradients) = self.state.model.forward_among(input, processes); // [blocks, outputs, h, w]
         self.timing.forward_s += self.seconds_since(started);
 
         let started = Instant::now();
-        let outcome = if processes.alone() { self.whole(part, logits) } else { self.spread(part, logits) };
+        let outcome = self.outcome(part, logits)?;
         self.timing.loss_s += self.seconds_since(started);
-        outcome
+        Ok((outcome, gradients))
     }
 
-    /// The loss where all of it is in this process.
-    fn whole(&self, part: &Part, logits: Tensor<4>) -> Result<Outcome> {
-        let config = &self.run.config;
-        let moments = self.moments(part, logits.clone(), [part.groups.len(), config.group]);
-        let counts = moments_loss(&moments, self.target(part), &self.loss);
-        let entropy = self.cross_entropy(part, &logits).filter(|(_, known)| *known > 0.0).map(|(sum, known)| sum.div_scalar(known));
-        let total = self.total(counts, entropy.clone(), &logits);
-        let (loss, cross_entropy) = (total.clone().detach(), entropy.map(Tensor::detach));
-        let BatchMoments { counts, bernoulli, .. } = moments;
-        Ok(Outcome { total, loss, cross_entropy, counts: counts.detach(), bernoulli: bernoulli.detach(), pixels: part.valid_pixels() })
-    }
-
-    /// The loss where its blocks are spread over processes.
-    fn spread(&self, part: &Part, logits: Tensor<4>) -> Result<Outcome> {
+    /// The loss over the blocks of all processes.
+    fn outcome(&self, part: &Part, logits: Tensor<4>) -> Result<Outcome> {
         let config = &self.run.config;
         let own = Own {
-            moments: self.moments(part, logits.clone(), [1, part.blocks]),
+            moments: self.moments(part, logits.clone()),
             pixels: part.valid_pixels(),
             cross_entropy: self.cross_entropy(part, &logits),
         };
@@ -133,33 +126,32 @@ impl<'a> Trainer<'a> {
             own: self.run.share().range(),
             pixels: self.run.block_pixels(),
         };
-        let all = bring_together(self.run.processes, &own, &blocks, self.target(part), &self.loss, &self.device)?;
-        let (sum, known) = all.cross_entropy;
-        let entropy = (known > 0.0).then(|| constant(sum / known, &self.device));
-        let own_entropy = own.cross_entropy.filter(|_| known > 0.0).map(|(sum, _)| sum.div_scalar(known));
+        let all = own.among(self.run.processes, &blocks, &self.device)?;
+        let target = target(part.groups, config, &self.run.prior, &self.state.progress.queue, &self.device);
+        let [loss, surrogate] = all.loss(&own, &blocks, target, &self.loss, &self.device);
+        // Both parts of the mean have the number of all known pixels.
+        let known = all.cross_entropy.as_ref().map_or(0.0, |(_, known)| *known);
+        let mean = |sum: Option<(Tensor<1>, f64)>| sum.filter(|_| known > 0.0).map(|(sum, _)| sum.div_scalar(known));
+        let cross_entropy = mean(all.cross_entropy);
         Ok(Outcome {
-            total: self.total(all.surrogate, own_entropy, &logits),
-            loss: self.total(all.loss, entropy.clone(), &logits).detach(),
-            cross_entropy: entropy,
+            total: self.total(surrogate, mean(own.cross_entropy), &logits),
+            loss: self.total(loss, cross_entropy.clone(), &logits).detach(),
+            cross_entropy,
             counts: all.counts,
             bernoulli: all.bernoulli,
             pixels: all.pixels,
         })
     }
 
-    /// Moments of the share's blocks, in so many groups of so many blocks.
-    fn moments(&self, part: &Part, logits: Tensor<4>, [groups, size]: [usize; 2]) -> BatchMoments {
+    /// Moments of the share's blocks, `[1, blocks, outputs]`.
+    fn moments(&self, part: &Part, logits: Tensor<4>) -> BatchMoments {
         let (outputs, pixels) = (self.run.config.network.outputs, self.run.block_pixels());
-        let predicted = probabilities(logits).reshape([groups, size, outputs, pixels]);
+        let predicted = probabilities(logits).reshape([1, part.blocks, outputs, pixels]);
         let valid = part.valid.map(|valid| {
             let ones: Vec<u8> = valid.iter().map(|&v| u8::from(v != 0)).collect();
-            from_u8(ones, [groups, size, pixels], &self.device)
+            from_u8(ones, [1, part.blocks, pixels], &self.device)
         });
         BatchMoments::of(predicted, valid)
-    }
-
-    fn target(&self, part: &Part) -> BatchTarget {
-        target(part.groups, &self.run.config, &self.run.prior, &self.state.progress.queue, &self.device)
     }
 
     /// Sum of the cross-entropy of the share's pixels of known class, and their number; none where it has no weight or no mask may be read.

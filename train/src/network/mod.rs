@@ -36,19 +36,29 @@ pub enum Network {
     FullResolution(FullResolutionNet),
 }
 
+/// Whose gradients the backward pass gives to the parameters, where several processes train.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gradients {
+    /// This process's part of them.
+    Own,
+    /// Already added up over all processes.
+    OfAll,
+}
+
 impl Network {
     /// `[n, 3, h, w]` normalised pixels to `[n, outputs, h, w]` logits; h and w must be multiples of the network's alignment.
     ///
     /// On this machine's processors the network is one fused operation where it can be, which gives the input no gradient.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.forward_among(x, Processes::ALONE)
+        self.forward_among(x, Processes::ALONE).0
     }
 
-    /// The same of this process's part of a batch: in training, BatchNorm takes the statistics of the batch in all processes.
-    pub(crate) fn forward_among(&self, x: Tensor<4>, processes: Processes) -> Tensor<4> {
+    /// The same of this process's part of a batch: in training, BatchNorm takes the statistics of the batch in all processes. Says too whose
+    /// gradients the parameters will get.
+    pub(crate) fn forward_among(&self, x: Tensor<4>, processes: Processes) -> (Tensor<4>, Gradients) {
         match fused::forward(self, &x, self.memory(), processes) {
-            Some(logits) => logits,
-            None => self.composed_among(x, processes),
+            Some(logits) => (logits, Gradients::OfAll),
+            None => (self.composed_among(x, processes), Gradients::Own),
         }
     }
 

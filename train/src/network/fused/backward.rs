@@ -10,12 +10,13 @@ use super::view::{OutputGradient, ViewGradient};
 use super::weight_gradient::WeightGradient;
 use rayon::prelude::*;
 
-/// Partial sums of a weight gradient: a fixed number, so that the result does not depend on the number of threads.
+/// Partial sums of a weight gradient: a fixed number, so that the result does not depend on the number of threads. A strip is summed in f32
+/// and strips in f64: which strips one process has, and which another, then changes no bit but for the rarest rounding.
 const PARTS: usize = 32;
 /// Bytes that they may take.
 const PARTS_BYTES: usize = 128 << 20;
 
-/// Gradients of a layer's parameters.
+/// Gradients of a layer's parameters, over all processes.
 pub(super) struct LayerGradients {
     /// `[outputs][inputs][3][3]`.
     pub(super) weights: Vec<f32>,
@@ -66,14 +67,17 @@ impl Batch<'_> {
         let reversed = if first.is_empty() { Vec::new() } else { channels.pack_reversed(parameters.weights, plan.channels) };
 
         let length = channels.packed_len(plan.channels);
-        let parts = PARTS.min((PARTS_BYTES / (length * size_of::<f32>())).max(4));
+        let parts = PARTS.min((PARTS_BYTES / (length * size_of::<f64>())).max(4));
         let per_part = strips.len().div_ceil(parts);
-        let partial: Vec<Vec<f32>> = strips
+        let partial: Vec<Vec<f64>> = strips
             .par_chunks_mut(per_part)
             .map(|strips| {
                 let mut weights = vec![0.0; length];
                 for strip in strips {
-                    self.strip_backward(layers, layer, &above, strip, &first, &reversed, &mut weights);
+                    with_scratch(length, |own| {
+                        self.strip_backward(layers, layer, &above, strip, &first, &reversed, own);
+                        weights.iter_mut().zip(own).for_each(|(total, own)| *total += f64::from(*own));
+                    });
                 }
                 weights
             })
@@ -85,18 +89,20 @@ impl Batch<'_> {
         memory.give(gradient);
         memory.give(output.values);
 
-        let mut weights = vec![0.0_f32; length];
+        let mut weights = vec![0.0_f64; length];
         for part in &partial {
             weights.par_chunks_mut(1 << 16).zip(part.par_chunks(1 << 16)).for_each(|(total, part)| {
                 total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
             });
         }
+        sum(&mut weights);
         let single = |values: &[f64]| values.iter().take(plan.channels).map(|&v| v as f32).collect();
+        let weights: Vec<f32> = weights.into_iter().map(|weight| weight as f32).collect();
         let weights = channels.unpack(&weights, plan.channels);
         Some(LayerGradients { weights, gamma: single(&sums.by_value), beta: single(&sums.plain) })
     }
 
-    /// This process's sums, and from those of all processes how the convolution's output gets its gradient.
+    /// The sums over all processes, and from them how the convolution's output gets its gradient.
     fn formula(&self, layer: usize, gradient: &[f32], output: &LayerOutput, sum: &(dyn Fn(&mut [f64]) + Sync)) -> (Sums, InputGradient) {
         let shape = self.shape(layer);
         let images: Vec<Sums> = output
@@ -113,8 +119,9 @@ impl Batch<'_> {
         let mut both = [own.plain.clone(), own.by_value.clone()].concat();
         sum(&mut both);
         let by_value = both.split_off(own.plain.len());
-        let formula = output.normalised.backward(&Sums { plain: both, by_value });
-        (own, formula)
+        let sums = Sums { plain: both, by_value };
+        let formula = output.normalised.backward(&sums);
+        (sums, formula)
     }
 
     /// The strips of a layer with the rows that their sources' gradients go to.

@@ -20,8 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// `[n, 3, h, w]` normalised pixels to `[n, outputs, h, w]` logits; in training (on a device with autodiff) BatchNorm takes the batch's
 /// statistics and updates its running ones. The input gets no gradient.
 ///
-/// With several processes the statistics are those of the batch in all of them, forward and back; the parameters' gradients are this
-/// process's own.
+/// With several processes, statistics and the parameters' gradients are those of the batch in all of them.
 ///
 /// None where the device is not this machine's processors, or the network has a part that is not made for it.
 pub(in super::super) fn forward(network: &Network, x: &Tensor<4>, memory: &FeatureMemory, processes: Processes) -> Option<Tensor<4>> {

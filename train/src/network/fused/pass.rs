@@ -97,7 +97,7 @@ impl Batch<'_> {
         }
     }
 
-    /// Gradients of all parameters, in their order, from that of the logits.
+    /// Gradients of all parameters, in their order, from that of the logits; over all processes.
     pub(super) fn backward(
         &self,
         parameters: &Parameters,
@@ -123,6 +123,8 @@ impl Batch<'_> {
             head.iter_mut().zip(of_head).for_each(|(total, part)| *total += part);
             bias.iter_mut().zip(of_bias).for_each(|(total, part)| *total += part);
         }
+        sum(&mut head);
+        sum(&mut bias);
         let mut activations: Vec<Option<Vec<f32>>> = layers.iter().map(|_| None).collect();
         activations[last] = Some(gradient);
         let mut backwards = Vec::new();

@@ -6,7 +6,7 @@ use super::simd::unrolled;
 use pulp::bytemuck::{cast_slice, cast_slice_mut};
 use pulp::{Simd, WithSimd};
 
-/// Adds a strip's share.
+/// Writes a strip's share.
 pub(super) struct WeightGradient<'a> {
     /// `[input groups][rows + 2][width + 2][lanes]`, zero around the image.
     pub(super) input: &'a [f32],
@@ -26,9 +26,9 @@ impl WithSimd for WeightGradient<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         // As many sums as registers allow.
         match S::F32_LANES {
-            16 => self.add::<S, 8>(simd),
-            8 | 4 => self.add::<S, 4>(simd),
-            _ => self.add::<S, 1>(simd),
+            16 => self.write::<S, 8>(simd),
+            8 | 4 => self.write::<S, 4>(simd),
+            _ => self.write::<S, 1>(simd),
         }
     }
 }
@@ -36,7 +36,7 @@ impl WithSimd for WeightGradient<'_> {
 impl WeightGradient<'_> {
     #[expect(clippy::out_of_bounds_indexing, reason = "the macro asks for each index whether it is below 3 first")]
     #[inline(always)]
-    fn add<S: Simd, const C: usize>(self, simd: S) {
+    fn write<S: Simd, const C: usize>(self, simd: S) {
         let lanes = S::F32_LANES;
         let row = (self.width + 2) * lanes;
         let gradient: &mut [S::f32s] = cast_slice_mut(self.gradient);
@@ -62,8 +62,7 @@ impl WeightGradient<'_> {
                     }
                     unrolled!(K < 3, {
                         unrolled!(I < C, {
-                            let sum = &mut taps[K * lanes + channel + I];
-                            *sum = simd.add_f32s(*sum, sums[K][I]);
+                            taps[K * lanes + channel + I] = sums[K][I];
                         });
                     });
                 }
