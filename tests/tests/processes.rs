@@ -5,7 +5,7 @@
 use lsr_tests::{skip, workspace_root};
 use lsr_train::{Dataset, LabelSettings, Prior, StepReport};
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -61,12 +61,17 @@ impl Workshop {
 
     /// A run of groups of 15 blocks, which no number of processes divides.
     fn fit(&self, processes: usize, run: &str, flags: &str) -> Command {
+        self.fit_groups(processes, run, "--group 15 --groups 2", flags)
+    }
+
+    fn fit_groups(&self, processes: usize, run: &str, groups: &str, flags: &str) -> Command {
         let mut command = self.command(processes, run);
         for (flag, name) in [("--data", "data"), ("--blocks", "blocks.csv"), ("--prior", "prior.csv")] {
             command.arg(flag).arg(self.path(name));
         }
-        command.args("--group 15 --groups 2 --width 4 --depth 2 --seed 5 --workers 1".split_whitespace());
-        command.args(flags.split_whitespace());
+        for flags in [groups, "--width 4 --depth 2 --seed 5 --workers 1", flags] {
+            command.args(flags.split_whitespace());
+        }
         command
     }
 
@@ -137,26 +142,25 @@ fn two_and_four_processes_follow_the_steps_of_one() {
 #[test]
 fn so_they_do_on_burn_s_operations_with_everything_else_switched_on() {
     let Some(shop) = Workshop::open() else { return };
-    // Transposed convolutions are not fused: BatchNorm is merged by a sum that the gradient goes back through.
-    compare(
-        &shop,
-        "composed",
-        &[3],
-        "--up transposed --groups-at-once 1 --clip-norm 1 --queue 30 --ema 0.9 --preset lsr_iclr --scheme inter",
-    );
-    compare(&shop, "checkpointing", &[2], "--gradient-checkpointing true --mask-fraction 0.6 --distance wasserstein2");
-    compare(&shop, "intra", &[2], "--preset lsr_iclr --norm group --network full_resolution --label-weights 0:2,9:0.5");
+    // Transposed convolutions are not fused: BatchNorm is merged by a sum that the gradient goes back through, in single precision, whose
+    // rounding Eq. 9 magnifies without bound. A bounded distance and small steps let the tolerance tell it from a mistake.
+    let calm = "--distance wasserstein2 --learning-rate 3e-5";
+    let all = "--groups-at-once 1 --clip-norm 1 --queue 30 --ema 0.9 --label-weights 0:2,9:0.5";
+    compare(&shop, "composed", &[3], &format!("{calm} {all} --up transposed"));
+    compare(&shop, "checkpointing", &[2], &format!("{calm} --gradient-checkpointing true --mask-fraction 0.6"));
+    compare(&shop, "intra", &[2], &format!("{calm} --scheme intra --norm group --network full_resolution"));
+    compare(&shop, "fused", &[3], &format!("{all} --scheme inter --mask-fraction 0.6 --schedule cosine"));
 }
 
 #[test]
 fn early_stopping_is_decided_for_all() {
     let Some(shop) = Workshop::open() else { return };
-    let flags = "--steps 40 --validation 5 --validate-every 2 --patience 1 --learning-rate 1e-9";
+    let flags = "--steps 40 --validation 0005 --validate-every 2 --patience 1 --learning-rate 1e-9";
     for (processes, run) in [(1, "alone"), (3, "three")] {
         succeed(shop.fit(processes, run, flags));
     }
     let (alone, three) = (shop.reports("alone"), shop.reports("three"));
-    assert!(alone.len() < 40, "the run should have stopped early");
+    assert!(alone.len() < 40, "the run should have stopped early, and did {} steps", alone.len());
     assert!(difference(&alone, &three) < TOLERANCE);
 }
 
@@ -179,6 +183,19 @@ fn ranks(mpirun: u32) -> Vec<(u32, usize)> {
     }
     found.sort_by_key(|&(_, rank)| rank);
     found
+}
+
+/// Whether a process has ended; one that nobody has asked for its exit status yet has ended too.
+fn gone(pid: u32) -> bool {
+    let started = Instant::now();
+    while started.elapsed() < END {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        if stat.rsplit(')').next().is_none_or(|rest| rest.trim().is_empty() || rest.trim().starts_with('Z')) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    false
 }
 
 fn signal(name: &str, pid: u32) {
@@ -215,7 +232,7 @@ fn when_one_is_killed_all_end_and_the_run_goes_on_from_its_checkpoint() {
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success());
         assert!(text.contains("signal 9 (Killed)"), "{text}");
-        assert!(all.iter().all(|(pid, _)| !Path::new(&format!("/proc/{pid}")).exists()), "a process is left");
+        assert!(all.iter().all(|&(pid, _)| gone(pid)), "a process is left");
 
         let mut again = shop.command(2, run);
         again.arg("--resume");
@@ -251,7 +268,7 @@ fn a_signal_to_any_of_them_stops_all_with_a_checkpoint() {
 fn what_stops_one_is_said_once_and_ends_all() {
     let Some(shop) = Workshop::open() else { return };
     // More processes than blocks that go through at once.
-    let output = shop.fit(3, "few", "--group 2 --groups 1").output().unwrap();
+    let output = shop.fit_groups(3, "few", "--group 2 --groups 1", "").output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && text.contains("processes: expected at most the 2 blocks"), "{text}");
 

@@ -195,6 +195,10 @@ impl<'a> Trainer<'a> {
             }
         }
         if !loss.is_finite() {
+            // All processes see the same number: the first one says so and ends the others, who wait for that.
+            if !self.run.processes.is_first() {
+                self.run.processes.wait();
+            }
             let found: Vec<String> = statistics
                 .iter()
                 .map(|s| format!("z {}: mean {}, spread {} for eta {}, rho {}", s.z, s.mean, s.spread, s.eta, s.rho))

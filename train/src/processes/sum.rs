@@ -8,7 +8,7 @@ use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::{Autodiff, Flex};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{GradientCheckpointingStrategy, Tensor, TensorData};
 
 /// The tensor added up over all processes. Every process gets the sum and goes on to its part of the loss from it, so the gradient of the
 /// whole loss by any one summand is the sum of all processes' gradients: the way back is the same operation.
@@ -21,7 +21,9 @@ pub(crate) fn sum_over(processes: Processes, tensor: Tensor<1>) -> Tensor<1> {
     if !tensor.device().is_autodiff() {
         return summed(processes, tensor);
     }
+    // The strategy is a mark on the tensor; the operation itself has nothing that could be computed again.
     let strategy = tensor.gradient_checkpointing_strategy();
+    let tensor = tensor.with_gradient_checkpointing_strategy(GradientCheckpointingStrategy::Disabled);
     let total = summed(processes, tensor.clone().inner());
     let output = on_flex(processes, &tensor, &total).or_else(|| on_cuda(processes, &tensor, &total));
     let output = output.unwrap_or_else(|| tensor.mul_scalar(f64::NAN));

@@ -189,3 +189,14 @@ fn a_loss_that_is_no_number_stops_with_the_step_the_group_and_its_statistics() {
         &["step 1", "loss is -inf", "z 0: mean 0.", "spread 0 for eta 0.1, rho 0.1"],
     );
 }
+
+#[test]
+#[cfg(not(feature = "mpi"))]
+fn several_processes_are_refused_by_a_build_without_mpi() {
+    let shop = Workshop::with_data();
+    let mut command = shop.command(&shop.fit("run", &[]));
+    // As `mpirun -n 4` starts each of them.
+    let output = command.env("OMPI_COMM_WORLD_SIZE", "4").output().unwrap();
+    assert_refused(&output, &["OMPI_COMM_WORLD_SIZE=4", "no MPI", "--features mpi"], "fit");
+    assert!(!shop.path("run").exists(), "a refused run leaves no folder");
+}
