@@ -10,10 +10,11 @@
 //! | `land_cover` | four classes, learned from sixteen labels of blocks |
 //! | `export` | the exported ONNX file in the edge runtime against the network in burn |
 //! | `int8` | the quantised file in the edge runtime against its simulation in training, byte for byte; real fields on every instruction set |
+//! | `gpu` | a GPU against the processor: gradients, losses, checkpoints that change the device (`tests/gpu.sh`; ignored without it) |
 //! | `arm64` | lsr-edge for aarch64, emulated, against lsr-edge here: the same bits with every instruction set |
 //!
 //! Environment: `LSR_VECTORS` (a file of golden values, [`golden`]), `LSR_DATA` (the folder of data sets, [`data`]), `LSR_ARM64` (the command
-//! that runs lsr-edge for aarch64, from `.ci/arm64.sh`), `LSR_REQUIRE` (a comma list of what must be there, `data` and `arm64`; without it, a
+//! that runs lsr-edge for aarch64, from `.ci/arm64.sh`), `LSR_GPU_DEVICE` and `LSR_TRAIN_BIN` (the device and the program of `gpu`), `LSR_REQUIRE` (a comma list of what must be there, `data` and `arm64`; without it, a
 //! test that lacks something says so and passes).
 
 pub mod data;
