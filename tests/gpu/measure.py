@@ -14,7 +14,7 @@ import report
 import watch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# Growth of memory between the first and the last quarter of the steps, percent.
+# Growth of memory between the second and the last quarter of the steps, percent.
 GROWTH = ("<=", 2)
 BUSY, WAIT, LOSS = (">", 90), ("<", 5), ("<", 3)
 # Steps of which the parts are timed, and steps before any that is.

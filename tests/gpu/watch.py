@@ -2,6 +2,7 @@
 
 import os
 import signal
+import statistics
 import subprocess
 import threading
 import time
@@ -88,9 +89,8 @@ def within(samples, begin, end, key):
 
 
 def growth_percent(values):
-    """By how much the largest value of the last quarter is above that of the first; the first tenth, in which pools fill, left out."""
-    values = values[len(values) // 10 :]
+    """By how much the median of the last quarter is above that of the second. In the first, caches and pools still fill."""
     quarter = len(values) // 4
     if quarter < 2:
         return None
-    return 100 * (max(values[-quarter:]) / max(values[:quarter]) - 1)
+    return 100 * (statistics.median(values[-quarter:]) / statistics.median(values[quarter : 2 * quarter]) - 1)

@@ -143,14 +143,13 @@ pub enum CudaPart {
     Driver,
     /// `libnvrtc`, which compiles the kernels.
     #[error(
-        "libnvrtc is not found (it comes with the CUDA toolkit 13, package cuda-nvrtc-13-0; its folder must be in the loader's path, \
+        "libnvrtc is not found (it comes with the CUDA toolkit 13, NVIDIA's package cuda-toolkit-13-0; its folder must be in the loader's path, \
          LD_LIBRARY_PATH on Linux)"
     )]
     KernelCompiler,
     /// The headers that the kernels include.
     #[error(
-        "the CUDA headers are not found (looked for {}; they come with the CUDA toolkit 13, package cuda-cudart-dev-13-0: set CUDA_PATH to the \
-         folder that has include/)",
+        "the CUDA headers are not found (looked for {}; they come with the CUDA toolkit too: set CUDA_PATH to the folder that has include/)",
         looked_for.display()
     )]
     Headers {
