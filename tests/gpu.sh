@@ -2,7 +2,7 @@
 # Everything that is checked and measured on a GPU, in one command and in less than ten minutes.
 #
 #   tests/gpu.sh build [--output DIR]    where cargo is: builds with CUDA and puts all that `run` needs into DIR (target/gpu unless given)
-#   tests/gpu.sh [run] [FLAGS]           where the GPU is, from the repository or as DIR/gpu.sh: writes gpu.json and gpu.md, and exits with 1
+#   tests/gpu.sh [run] [FLAGS]           where the GPU is, from the repository or as DIR/gpu.sh: writes gpu.json, gpu.md and logs, and exits with 1
 #                                        where a bar is missed or a part of it was not run; `tests/gpu.sh run --help` has the flags
 #
 # `run` needs the NVIDIA driver, NVRTC, the CUDA headers and Python 3.8 or later (its standard library alone), and neither cargo nor a network.

@@ -34,10 +34,14 @@ class Session:
         self.step_ms = None
 
     def left(self):
-        return self.end - time.monotonic()
+        return max(0.0, self.end - time.monotonic())
 
-    def run(self, command, limit_s=None, watched=False):
-        return watch.run(command, min(self.left(), limit_s or self.args.budget), self.gpu, watched, self.env)
+    def run(self, name, command, limit_s=None, watched=False):
+        """What the program writes is kept in NAME.log, whatever becomes of it."""
+        done = watch.run(command, min(self.left(), limit_s or self.args.budget), self.gpu, watched, self.env)
+        with open(os.path.join(self.args.output, f"{name}.log"), "w") as log:
+            log.write(f"{shlex.join(command)}\n{done.out}\n{done.err}\nended with {done.code} after {done.seconds:.1f} s\n")
+        return done
 
     def shape(self):
         flags = []
@@ -68,7 +72,7 @@ def smi_name(device):
 
 def doctor(session, out):
     """Whether the device can be used at all."""
-    done = session.run([session.lsr, "doctor", "--device", session.args.device, "--json"])
+    done = session.run("doctor", [session.lsr, "doctor", "--device", session.args.device, "--json"])
     try:
         found = json.loads(done.out)
     except ValueError:
@@ -90,7 +94,7 @@ def doctor(session, out):
 def tests(session, out):
     """The tests of tests/tests/gpu on the device."""
     command = [os.path.join(session.args.binaries, "gpu-tests"), "--include-ignored", "--nocapture", "--test-threads", "4"]
-    done = session.run(command, TESTS_S)
+    done = session.run("tests", command, TESTS_S)
     counts = re.search(r"(\d+) passed; (\d+) failed", done.out)
     out.lines = [line for line in done.out.splitlines() if line.strip() and not line.startswith("warning")]
     if counts is None:
@@ -104,15 +108,15 @@ def tests(session, out):
     out.lines += [line for line in done.err.splitlines() if "panicked" in line or "relative error" in line]
 
 
-def bench(session, flags, watched=False):
+def bench(session, name, flags, watched=False):
     """(figures, how it ended)"""
-    done = session.run([session.lsr, "bench", "--json", *session.shape(), "--warm-up", str(WARM_UP), *flags], watched=watched)
+    done = session.run(name, [session.lsr, "bench", "--json", *session.shape(), "--warm-up", str(WARM_UP), *flags], watched=watched)
     return (json.loads(done.out) if done.code == 0 else None), done
 
 
 def parts(session, out):
     """Parts of a step: what the loss takes of it."""
-    figures, done = bench(session, ["--steps", str(PART_STEPS)])
+    figures, done = bench(session, "parts", ["--steps", str(PART_STEPS)])
     if figures is None:
         out.without("loss and its backward", report.NOT_RUN, done.reason("lsr-train bench"), LOSS, "% of a step")
         return None
@@ -137,7 +141,7 @@ def steps(session, out, start_s):
         for name in names:
             out.without(name, report.NOT_RUN, f"{session.left():.0f} s were left", bars.get(name))
         return
-    figures, done = bench(session, ["--steps-only", "--steps", str(fit)], watched=True)
+    figures, done = bench(session, "steps", ["--steps-only", "--steps", str(fit)], watched=True)
     if figures is None:
         for name in names:
             out.without(name, report.NOT_RUN, done.reason("lsr-train bench"), bars.get(name))
@@ -180,7 +184,7 @@ def pytorch(session, out):
     """The same training in PyTorch, in turns; its convolutions round to TF32 on a GPU, as they do unless told otherwise."""
     name = "step, lsr-train / PyTorch"
     ready = "import sys, torch; sys.exit(0 if sys.argv[1] == 'cpu' or torch.cuda.is_available() else 'torch sees no GPU')"
-    done = session.run([session.args.python, "-c", ready, session.args.device], 60)
+    done = session.run("pytorch", [session.args.python, "-c", ready, session.args.device], 60)
     if done.code != 0:
         out.without(name, report.NOT_RUN, done.reason(f"{os.path.basename(session.args.python)} -c 'import torch'"))
         return
@@ -190,7 +194,7 @@ def pytorch(session, out):
     script = os.path.join(HERE, "..", "compare", "train.py")
     figures = os.path.join(session.args.output, "pytorch.json")
     flags = ["--steps", str(min(PART_STEPS, session.args.steps)), "--warm-up", str(WARM_UP), "--rounds", "2", "--json", figures]
-    done = session.run([session.args.python, script, "--lsr", session.lsr, *session.shape(), *flags])
+    done = session.run("pytorch", [session.args.python, script, "--lsr", session.lsr, *session.shape(), *flags])
     if done.code != 0:
         out.without(name, report.NOT_RUN, done.reason("train.py"))
         return

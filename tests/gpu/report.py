@@ -1,4 +1,4 @@
-"""Figures with their bars: gpu.json for programs and gpu.md for people."""
+"""Figures with their bars: gpu.json for programs and gpu.md for people. What each program wrote lies in its log beside them."""
 
 import json
 import os
