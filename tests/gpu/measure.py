@@ -14,8 +14,8 @@ import report
 import watch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# Growth of memory between the second and the last quarter of the steps, percent. A process's own memory ebbs and flows: 1.3 % between these
-# quarters of 500 steps on a processor, 0.05 % of 2,500. In less than 200 steps caches still fill, so that no bar holds there.
+# Growth of memory between the second and the last quarter of the steps, percent. What a process holds of its own ebbs and flows: three times
+# 250 steps on a processor gave 0.3, 0.7 and 2.8 %. In less than 200 steps caches still fill, so that no bar holds there.
 GPU_GROWTH, GROWTH, GROWTH_STEPS = ("<=", 2), ("<=", 5), 200
 BUSY, WAIT, LOSS = (">", 90), ("<", 5), ("<", 3)
 # Steps of which the parts are timed, and steps before any that is.

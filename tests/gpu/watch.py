@@ -2,7 +2,6 @@
 
 import os
 import signal
-import statistics
 import subprocess
 import threading
 import time
@@ -89,8 +88,9 @@ def within(samples, begin, end, key):
 
 
 def growth_percent(values):
-    """By how much the median of the last quarter is above that of the second. In the first, caches and pools still fill."""
+    """By how much the least of the last quarter is above that of the second: what is never given back lifts the least, and batches that come and
+    go do not. In the first quarter caches and pools still fill."""
     quarter = len(values) // 4
     if quarter < 2:
         return None
-    return 100 * (statistics.median(values[-quarter:]) / statistics.median(values[quarter : 2 * quarter]) - 1)
+    return 100 * (min(values[-quarter:]) / min(values[quarter : 2 * quarter]) - 1)
