@@ -48,6 +48,15 @@ impl DeviceChoice {
         }
     }
 
+    /// Opens the device to draw masks with a trained network: where it cannot be used on this machine, the processor, which gives the same
+    /// masks up to rounding. Says so.
+    pub(crate) fn open_or_cpu(self, warn: &mut impl FnMut(&str)) -> Device {
+        self.open().unwrap_or_else(|error| {
+            warn(&format!("the run was trained on {self}, which cannot be used here; going on with the processor ({error})"));
+            Device::flex()
+        })
+    }
+
     /// The device of one of several processes: the processor for all of them; of GPUs, those from the given one on, in the order of the
     /// processes on this machine, and again from the first where there are more processes than GPUs (a launcher may show each process its
     /// own GPU alone, which then has index 0).
