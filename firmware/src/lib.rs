@@ -28,13 +28,19 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod guard;
 mod lamp;
+mod light;
 mod link;
 mod monitor;
+mod trigger;
 
+pub use guard::{Guard, HEARTBEAT_DEFAULT_MS, HEARTBEAT_RANGE_MS, HeartbeatOutOfRange};
 pub use lamp::AlarmLamp;
+pub use light::{Channel, FULL_PERMILLE, LightError, Lights, MAX_RAMP_MS};
 pub use link::{
     Answer, Command, Consistency, Direction, ErrorCode, Event, EventKind, FieldSummary, LabelMoments, LinkError, PROTOCOL_VERSION, Reply,
     Request, ToHost, Version, Wire,
 };
 pub use monitor::FieldMonitor;
+pub use trigger::{MAX_TRIGGER_US, Pulse, Trigger, TriggerError, Triggered};
