@@ -31,6 +31,8 @@
 mod lamp;
 mod link;
 mod monitor;
+mod motion;
+mod units;
 
 pub use lamp::AlarmLamp;
 pub use link::{
@@ -38,3 +40,9 @@ pub use link::{
     Request, ToHost, Version, Wire,
 };
 pub use monitor::FieldMonitor;
+pub use motion::{
+    Axes, Axis, AxisConfig, AxisDriver, AxisPins, ConfigError, ConfigField, DriverTiming, Encoder, Homing, Line, MotionError, MotionEvent,
+    MotionFault, MotionShared, NoEncoder, NoPin, Outcome, PerAxis, PinFailed, Polarity, Profile, Rate, Retraction, Side, Stage,
+    StageConfig, StageState, StageStatus, StepEvent, StepExecutor, StepQueue, SwitchHoming,
+};
+pub use units::{TICKS_PER_SECOND, Ticks, Um};
