@@ -17,7 +17,7 @@
 //! same function is rounded down at both ends of an interval (upwards at both in the second half). So for every `m < n`
 //!
 //! ```text
-//! s(n) - s(m) - 1  <  t(n) - t(m)  <  s(n) - s(m) + 2        (+ 3 across the step at which a stop begins)
+//! s(n) - s(m) - 1  <  t(n) - t(m)  <  s(n) - s(m) + 2        (+ 4 across the step at which a stop begins)
 //! ```
 //!
 //! The allowance is one tick for any number of steps, not one a step: `k` steps never take less than `k / v - 1` ticks, and what can be said of
@@ -130,7 +130,7 @@ impl Profile {
     }
 
     /// Shortens the move so that it slows down from step `n`, which is the last one that is already on its way, along the ramp's mirror image.
-    /// Nothing changes when it is already slowing down.
+    /// Nothing changes when it is already slowing down. Of the steps up to `n` the times are as they were asked for before.
     pub fn stop_after(&mut self, n: u32) {
         // From full speed floor(v h) + 1 steps are enough; on the way up, as many as were made.
         let needed = if n <= self.ramp_steps { n } else { self.ramp_steps + 1 };
