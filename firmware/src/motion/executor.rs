@@ -99,7 +99,7 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
         let next = match self.advance(now) {
             Ok(next) => next,
             Err(halt) => {
-                self.halt(halt, now);
+                self.halt(halt);
                 if self.raised == 0 { now + IDLE } else { self.pulse_end }
             }
         };
@@ -259,14 +259,14 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
     }
 
     /// The first cause stands until the planner has seen it.
-    fn halt(&mut self, halt: Halt, now: Ticks) {
+    fn halt(&mut self, halt: Halt) {
         if self.halted {
             return;
         }
         self.halted = true;
         for axis in Axis::ALL {
-            let ticks = ticks_since(*self.last_step.get(axis), now).max(*self.interval.get(axis));
-            self.shared.set_interval(axis, ticks);
+            // Not the time since the last step: it may be long because the queue ran dry at full speed.
+            self.shared.set_interval(axis, *self.interval.get(axis));
         }
         self.shared.set_halt(halt);
     }

@@ -87,7 +87,7 @@ impl MotionShared {
         self.position.get(axis).load(Acquire)
     }
 
-    /// When halted: ticks between the last two steps, or since the last one if that is longer.
+    /// When halted: ticks between the last two steps.
     pub(crate) fn interval(&self, axis: Axis) -> u32 {
         self.interval.get(axis).load(Acquire)
     }

@@ -288,6 +288,9 @@ impl Rig {
     /// Homed where it stands, at `position`.
     pub(crate) fn at(config: StageConfig, position: Um) -> Self {
         let mut rig = Self::new(here(config, position), DriverTiming::default());
+        for axis in Axis::ALL {
+            rig.change(axis, |axis| (axis.negative_switch, axis.positive_switch) = (-100_000, 100_000));
+        }
         rig.stage.home(Axes::ALL).unwrap();
         assert_eq!(rig.finish(), Outcome::Homed);
         rig
@@ -296,7 +299,7 @@ impl Rig {
     /// Until the clock shows `until`, or something is to be told.
     pub(crate) fn run_until(&mut self, until: Ticks) -> Option<MotionEvent> {
         loop {
-            let next = if self.hung { self.wake } else { self.wake.min(self.poll_at) };
+            let next = if self.hung { self.wake } else { self.wake.min(self.poll_at.max(self.now)) };
             if next > until {
                 self.set_clock(until);
                 return None;
