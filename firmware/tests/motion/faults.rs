@@ -40,7 +40,7 @@ fn a_limit_stops_within_a_step() {
         assert!((rig.motor(Axis::Y) - at / 2).abs() <= 1);
         let counted = (i64::from(rig.stage.status().position.x.nm()), i64::from(rig.stage.status().position.y.nm()));
         assert_eq!(counted, (rig.motor(Axis::X) * 250, rig.motor(Axis::Y) * 250));
-        assert_eq!(rig.shared.switch_active(Axis::X, Side::Positive), true);
+        assert!(rig.shared.switch_active(Axis::X, Side::Positive));
         // Away from the switch it goes on, once acknowledged: if it was slow enough that no step was lost.
         rig.acknowledge();
         let slow = at <= 9; // 500 um/s are 2,000 steps/s, reached with step 10.
