@@ -43,6 +43,6 @@ pub use monitor::FieldMonitor;
 pub use motion::{
     Axes, Axis, AxisConfig, AxisDriver, AxisPins, ConfigError, ConfigField, DriverTiming, Encoder, Homing, Line, MotionError, MotionEvent,
     MotionFault, MotionShared, NoEncoder, NoPin, Outcome, PerAxis, PinFailed, Polarity, Profile, Rate, Retraction, Side, Stage,
-    StageConfig, StageState, StageStatus, StepEvent, StepExecutor, StepQueue, SwitchHoming,
+    StageConfig, StageState, StageStatus, StepEvent, StepExecutor, StepQueue, StepReceiver, StepSender, SwitchHoming,
 };
 pub use units::{TICKS_PER_SECOND, Ticks, Um};

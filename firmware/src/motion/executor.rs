@@ -5,10 +5,9 @@ use crate::motion::config::DriverTiming;
 use crate::motion::debounce::Debounce;
 use crate::motion::driver::{AxisDriver, PinFailed};
 use crate::motion::halt::Halt;
-use crate::motion::queue::StepEvent;
+use crate::motion::queue::{StepEvent, StepReceiver};
 use crate::motion::shared::{MotionShared, switch_bit};
 use crate::units::Ticks;
-use heapless::spsc::Consumer;
 
 /// Longest time between calls, so that switches are seen and the executor is known to be alive.
 const IDLE: Ticks = 1_000;
@@ -17,7 +16,7 @@ const IDLE: Ticks = 1_000;
 pub struct StepExecutor<'q, X, Y, Z> {
     timing: DriverTiming,
     shared: &'q MotionShared,
-    events: Consumer<'q, StepEvent>,
+    events: StepReceiver<'q>,
     x: X,
     y: Y,
     z: Z,
@@ -46,12 +45,7 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
     ///
     /// # Errors
     /// [`PinFailed`]
-    pub fn new(
-        timing: DriverTiming,
-        shared: &'q MotionShared,
-        events: Consumer<'q, StepEvent>,
-        axes: (X, Y, Z),
-    ) -> Result<Self, PinFailed> {
+    pub fn new(timing: DriverTiming, shared: &'q MotionShared, events: StepReceiver<'q>, axes: (X, Y, Z)) -> Result<Self, PinFailed> {
         let (x, y, z) = axes;
         let mut executor = Self {
             timing,
@@ -127,7 +121,7 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
         }
         self.energise(now)?;
         if self.head.is_none() {
-            self.head = self.events.dequeue();
+            self.head = self.events.pop();
         }
         let Some(event) = self.head else { return Ok(now + IDLE) };
         if !self.shared.is_permitted() {
@@ -276,7 +270,7 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
         if self.head.take().is_some() {
             self.consume();
         }
-        while self.events.dequeue().is_some() {
+        while self.events.pop().is_some() {
             self.consume();
         }
         let request = self.shared.resume_request();

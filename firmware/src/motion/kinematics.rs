@@ -3,19 +3,18 @@
 use crate::motion::axis::{Axis, Side};
 use crate::motion::config::{AxisConfig, DriverTiming, Homing, SwitchHoming};
 use crate::motion::config_error::{Check, ConfigError, ConfigField};
-use crate::motion::profile::{MAX_INTERVAL, MAX_RAMP, Rate};
+use crate::motion::profile::{MAX_RAMP, Rate};
+use crate::motion::scale::{Scale, div_up};
 use crate::units::{TICKS_PER_SECOND, Um};
 
 /// Positions are at most so many steps from zero, so that a way from end to end has at most 2^30 and no sum of two leaves i32.
-const FARTHEST: i64 = 1 << 29;
+const FARTHEST: i32 = 1 << 29;
 
 /// A checked [`AxisConfig`] in steps. Zero steps are 0 um.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Kinematics {
-    /// A step is `travel_nm / steps_per_turn` nanometres.
-    travel_nm: u32,
-    steps_per_turn: u32,
+    scale: Scale,
     /// Positions that can be asked for: the soft limits less the way of the approach.
     range: (Um, Um),
     /// The soft limits in whole steps, rounded inwards.
@@ -61,7 +60,7 @@ impl Kinematics {
         }
         let steps_per_turn = u32::from(config.full_steps_per_turn) * u32::from(config.microsteps);
         check.range(ConfigField::TravelPerTurn, config.travel_per_turn.nm().into(), steps_per_turn.into(), i32::MAX.into())?;
-        let scale = Scale { travel_nm: config.travel_per_turn.nm().unsigned_abs(), steps_per_turn };
+        let scale = Scale::new(config.travel_per_turn.nm().unsigned_abs(), steps_per_turn);
 
         let farthest = scale.nm_down(FARTHEST).min(i32::MAX.into());
         let two_steps = scale.nm_down(2) + 1;
@@ -89,8 +88,7 @@ impl Kinematics {
         check.range(ConfigField::SuddenStop, sudden.into(), slowest, u32::MAX.into())?;
 
         let mut kinematics = Self {
-            travel_nm: scale.travel_nm,
-            steps_per_turn,
+            scale,
             range: (Um::saturating_from_nm(low), Um::saturating_from_nm(high)),
             min: scale.steps_up(min),
             max: scale.steps_down(max),
@@ -151,87 +149,17 @@ impl Kinematics {
             Side::Negative => (self.min, self.max - self.backlash),
         };
         // Never empty: the range has two steps and a nanometre, and three roundings take less than three steps of it. (clamp could panic.)
-        self.scale().steps(position.nm()).max(low).min(high)
+        self.scale.steps(position.nm()).max(low).min(high)
     }
 
     /// The position of a step, rounded to the nearest nanometre.
     pub(crate) fn position(&self, steps: i32) -> Um {
-        Um::saturating_from_nm(div_round(i64::from(steps) * i64::from(self.travel_nm), i64::from(self.steps_per_turn)))
-    }
-
-    const fn scale(&self) -> Scale {
-        Scale { travel_nm: self.travel_nm, steps_per_turn: self.steps_per_turn }
+        Um::saturating_from_nm(self.scale.nm(steps))
     }
 }
 
 /// Ticks from rest to a speed, rounded up.
 fn ramp(speed: u32, acceleration: u32) -> u32 {
-    let ticks = (u64::from(speed) * u64::from(TICKS_PER_SECOND)).div_ceil(u64::from(acceleration.max(1)));
+    let ticks = div_up(u64::from(speed) * u64::from(TICKS_PER_SECOND), acceleration.into());
     ticks.min(MAX_RAMP.into()) as u32
-}
-
-/// The length of a step as an exact fraction.
-#[derive(Clone, Copy)]
-struct Scale {
-    travel_nm: u32,
-    steps_per_turn: u32,
-}
-
-impl Scale {
-    /// Lengths are below 2^32 nm and turns have up to 2^20 steps: products fit i64, and quotients i32, since a step has a nanometre or more.
-    fn steps(self, nm: i32) -> i32 {
-        div_round(i64::from(nm) * i64::from(self.steps_per_turn), self.travel_nm.into()) as i32
-    }
-
-    fn steps_up(self, nm: i64) -> i32 {
-        -(-nm * i64::from(self.steps_per_turn)).div_euclid(self.travel_nm.into()) as i32
-    }
-
-    fn steps_down(self, nm: i64) -> i32 {
-        (nm * i64::from(self.steps_per_turn)).div_euclid(self.travel_nm.into()) as i32
-    }
-
-    fn nm_down(self, steps: i64) -> i64 {
-        steps * i64::from(self.travel_nm) / i64::from(self.steps_per_turn)
-    }
-
-    /// Smallest speed in um/s whose interval the profile can count.
-    fn slowest(self) -> i64 {
-        let um_per_s =
-            u64::from(self.travel_nm) * u64::from(TICKS_PER_SECOND) / (u64::from(self.steps_per_turn) * 1_000 * u64::from(MAX_INTERVAL));
-        um_per_s as i64 + 1
-    }
-
-    /// Largest speed in um/s whose interval is not shorter than so many ticks.
-    fn fastest(self, interval: u32) -> i64 {
-        let um_per_s =
-            u64::from(self.travel_nm) * u64::from(TICKS_PER_SECOND) / (u64::from(self.steps_per_turn) * 1_000 * u64::from(interval));
-        um_per_s.min(u64::from(u32::MAX)) as i64
-    }
-
-    /// Between steps at a speed, in 2^-32 ticks, rounded up. Long division: the quotient has up to 60 bits, the remainder is below 2^62.
-    fn interval(self, um_per_s: u32) -> u64 {
-        let ticks = u64::from(self.travel_nm) * u64::from(TICKS_PER_SECOND);
-        let per_tick = u64::from(um_per_s.max(1)) * u64::from(self.steps_per_turn) * 1_000;
-        let mut quotient = ticks / per_tick;
-        let mut rest = ticks % per_tick;
-        if quotient >= u64::from(MAX_INTERVAL) {
-            return u64::from(MAX_INTERVAL) << 32;
-        }
-        for _ in 0..32 {
-            rest <<= 1;
-            quotient <<= 1;
-            if rest >= per_tick {
-                rest -= per_tick;
-                quotient |= 1;
-            }
-        }
-        quotient + u64::from(rest > 0)
-    }
-}
-
-/// Rounded to the nearest, halves away from zero. The divisor is positive.
-fn div_round(dividend: i64, divisor: i64) -> i64 {
-    let half = divisor / 2;
-    if dividend < 0 { (dividend - half) / divisor } else { (dividend + half) / divisor }
 }

@@ -3,6 +3,7 @@
 use crate::motion::axis::{Axis, PerAxis};
 use crate::motion::profile::{MAX_RAMP, Profile, Rate};
 use crate::motion::queue::StepEvent;
+use crate::motion::scale::div_up;
 use crate::units::Ticks;
 
 /// The steps of a straight line from rest to rest, one event after the other.
@@ -96,7 +97,7 @@ fn leader_rate(steps: &PerAxis<u32>, leader: u32, rates: &PerAxis<Rate>) -> Rate
     let interval = moving().map(scaled).max().unwrap_or(0);
     // Its speed is then scaled / interval of its own highest, and takes that part of its own ramp to reach.
     let coarse = (interval >> 20).max(1);
-    let part = |axis: Axis| (u64::from(rates.get(axis).ramp()) * ((scaled(axis) >> 20) + 1)).div_ceil(coarse);
+    let part = |axis: Axis| div_up(u64::from(rates.get(axis).ramp()) * ((scaled(axis) >> 20) + 1), coarse);
     let ramp = moving().map(|axis| part(axis).min(rates.get(axis).ramp().into())).max().unwrap_or(0);
     Rate::new(interval, ramp.min(MAX_RAMP.into()) as u32)
 }
@@ -106,7 +107,7 @@ fn scale_up(interval: u64, n: u32, of: u32) -> u64 {
     if n == of {
         return interval;
     }
-    let ratio = (u64::from(n) << 32).div_ceil(of.into());
+    let ratio = div_up(u64::from(n) << 32, of.into());
     let (whole, fraction) = (interval >> 32, interval & 0xffff_ffff);
     whole * ratio + ((fraction * ratio) >> 32) + 1
 }

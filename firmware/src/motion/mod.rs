@@ -16,6 +16,7 @@ mod planner;
 mod profile;
 mod queue;
 mod route;
+mod scale;
 mod shared;
 mod stage;
 
@@ -28,6 +29,6 @@ pub use error::{MotionError, MotionFault};
 pub use executor::StepExecutor;
 pub use line::Line;
 pub use profile::{Profile, Rate};
-pub use queue::{StepEvent, StepQueue};
+pub use queue::{StepEvent, StepQueue, StepReceiver, StepSender};
 pub use shared::MotionShared;
 pub use stage::{MotionEvent, Outcome, Stage, StageState, StageStatus};

@@ -16,7 +16,7 @@ use crate::units::{Ticks, Um};
 const LEAD: Ticks = 2_000;
 
 impl<E: Encoder> Stage<'_, E> {
-    /// Carries on what was begun. To be called from the main loop: during a move before the queue runs empty (63 steps are 6 ms at 10,000 steps a
+    /// Carries on what was begun. To be called from the main loop: during a move before the queue runs empty (64 steps are 6 ms at 10,000 steps a
     /// second), and the executor afterwards, so that it sees what is new.
     pub fn poll(&mut self, now: Ticks) -> Option<MotionEvent> {
         self.watch_executor();
@@ -139,9 +139,9 @@ impl<E: Encoder> Stage<'_, E> {
     /// Fills the queue.
     fn feed(&mut self) {
         let Some(Leg { line: Some(line), .. }) = &mut self.leg else { return };
-        while self.queue.ready() {
+        while self.queue.has_room() {
             let Some(event) = line.next() else { return };
-            if self.queue.enqueue(event).is_ok() {
+            if self.queue.push(event).is_ok() {
                 self.pushed = self.pushed.wrapping_add(1);
             }
         }

@@ -94,7 +94,7 @@ impl Profile {
         let four_h = 4 * u64::from(half_ramp);
         let (carry, curve_fraction) = split(four_h * u64::from(fraction));
         // v h < 2^26, since an interval has at least two ticks.
-        let ramp_steps = ((u64::from(half_ramp) << 32) / rate.interval) as u32;
+        let ramp_steps = (u64::from(half_ramp) << 32).checked_div(rate.interval).unwrap_or(0) as u32;
         let mut profile = Self {
             steps,
             turn: steps / 2,

@@ -7,11 +7,10 @@ use crate::motion::error::{MotionError, MotionFault};
 use crate::motion::homing::HomeRun;
 use crate::motion::kinematics::{HomingSteps, Kinematics};
 use crate::motion::line::Line;
-use crate::motion::queue::StepEvent;
+use crate::motion::queue::StepSender;
 use crate::motion::route::{Route, is_retracted};
 use crate::motion::shared::MotionShared;
 use crate::units::{Ticks, Um};
-use heapless::spsc::Producer;
 use postcard::experimental::max_size::MaxSize;
 use serde::{Deserialize, Serialize};
 
@@ -96,7 +95,7 @@ pub struct Stage<'q, E = NoEncoder> {
     pub(crate) timing: DriverTiming,
     pub(crate) axes: PerAxis<Kinematics>,
     pub(crate) shared: &'q MotionShared,
-    pub(crate) queue: Producer<'q, StepEvent>,
+    pub(crate) queue: StepSender<'q>,
     pub(crate) encoders: PerAxis<Option<E>>,
     /// Encoder less counted position, in nanometres, when the axis was homed.
     pub(crate) encoder_offset: PerAxis<i64>,
@@ -132,7 +131,7 @@ impl<'q, E: Encoder> Stage<'q, E> {
         config: StageConfig,
         timing: DriverTiming,
         shared: &'q MotionShared,
-        queue: Producer<'q, StepEvent>,
+        queue: StepSender<'q>,
         encoders: PerAxis<Option<E>>,
     ) -> Result<Self, MotionError> {
         let axes = config.kinematics(&timing)?;

@@ -114,10 +114,10 @@ fn a_far_switch_takes_too_long() {
     let start = rig.now;
     let fault = MotionFault::HomingTimeout { axis: Axis::X, timeout_ms: 1_500 };
     assert_eq!(rig.finish(), Outcome::Failed(fault));
-    // 40 ms of ramp from 2,000 um/s, a round of the main loop, and what was queued (63 steps of 125 us).
+    // 40 ms of ramp from 2,000 um/s, a round of the main loop, and what was queued (65 steps of 125 us).
     let steps = rig.take_edges();
     let last = steps.last().unwrap().at - start;
-    assert!((1_500_000..1_500_000 + 40_000 + 8_000 + 2_000).contains(&last), "{last}");
+    assert!((1_500_000..1_500_000 + 40_000 + 8_125 + 2_000).contains(&last), "{last}");
     let status = rig.stage.status();
     assert_eq!((status.homed, status.state, status.fault), (Axes::NONE, StageState::Faulted, Some(fault)));
     assert_eq!(rig.stage.home(Axes::ALL), Err(MotionError::Faulted { fault }));

@@ -181,7 +181,7 @@ proptest! {
                             };
                             let longest = Axis::ALL.map(ramp).into_iter().fold(0.0, f64::max) + 2.0;
                             let shortest = Axis::ALL.map(interval).into_iter().fold(f64::INFINITY, f64::min);
-                            let most = longest / 2.0 / shortest + 1.0 + 64.0;
+                            let most = longest / 2.0 / shortest + 1.0 + 65.0;
                             for axis in Axis::ALL {
                                 let steps = stopping.iter().filter(|edge| edge.axis == axis).count();
                                 prop_assert!(steps as f64 <= most, "{steps} steps to stop, expected at most {most}");

@@ -261,8 +261,8 @@ impl Rig {
             }
         };
         let shared: &'static MotionShared = Box::leak(Box::new(MotionShared::new()));
-        let queue: &'static mut StepQueue = Box::leak(Box::new(StepQueue::new()));
-        let (producer, consumer) = queue.split();
+        let queue: &'static StepQueue = Box::leak(Box::new(StepQueue::new()));
+        let (producer, consumer) = queue.split().unwrap();
         let axes = (pins(Axis::X), pins(Axis::Y), pins(Axis::Z));
         let executor = StepExecutor::new(timing, shared, consumer, axes).unwrap();
         let silent = Rc::new(RefCell::new(false));
