@@ -33,12 +33,9 @@ mod lamp;
 mod light;
 mod link;
 mod monitor;
-<<<<<<< HEAD
 mod trigger;
-=======
 mod motion;
 mod units;
->>>>>>> h-motion
 
 pub use guard::{Guard, HEARTBEAT_DEFAULT_MS, HEARTBEAT_RANGE_MS, HeartbeatOutOfRange};
 pub use lamp::AlarmLamp;
@@ -48,13 +45,10 @@ pub use link::{
     Request, ToHost, Version, Wire,
 };
 pub use monitor::FieldMonitor;
-<<<<<<< HEAD
 pub use trigger::{MAX_TRIGGER_US, Pulse, Trigger, TriggerError, Triggered};
-=======
 pub use motion::{
     Axes, Axis, AxisConfig, AxisDriver, AxisPins, ConfigError, ConfigField, DriverTiming, Encoder, Homing, Line, MotionError, MotionEvent,
     MotionFault, MotionShared, NoEncoder, NoPin, Outcome, PerAxis, PinFailed, Polarity, Profile, Rate, Retraction, Side, Stage,
     StageConfig, StageState, StageStatus, StepEvent, StepExecutor, StepQueue, StepReceiver, StepSender, SwitchHoming,
 };
 pub use units::{TICKS_PER_SECOND, Ticks, Um};
->>>>>>> h-motion
