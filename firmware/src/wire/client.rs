@@ -24,7 +24,7 @@ pub struct ClientTiming {
     pub retry_us: u32,
     /// So many times in all; then the session is given up. 10.
     pub tries: u8,
-    /// A host that has nothing to say shows itself after this time, us: well below the controller's heartbeat. 250,000.
+    /// A host that has nothing to say shows itself after this time, us, or after a quarter of the controller's heartbeat if that is less. 250,000.
     pub beat_us: u32,
     /// The session is given up when the controller is silent for this long, us. 2,000,000.
     pub silence_us: u32,
@@ -153,6 +153,7 @@ struct Session {
     id: u32,
     next: u32,
     heard: u64,
+    beat_us: u64,
     beat_due: u64,
     /// The event to be acknowledged.
     taken: Option<u32>,
@@ -207,13 +208,10 @@ impl Client {
         self.phase = Phase::Greeting { nonce, attempt: Attempt::new(now) };
     }
 
-    /// The line is closed: what was under way has failed.
+    /// The line is closed: what was under way has failed. An emergency stop stays wanted, for the next line.
     pub fn close(&mut self) {
         if !matches!(self.phase, Phase::Closed) {
             self.lose(Lost::Closed);
-        }
-        if self.stop.take().is_some() {
-            self.stop_outcome = Some(Notice::StopUnanswered);
         }
         self.outbox.clear();
         self.reader = FrameReader::new();
@@ -238,6 +236,9 @@ impl Client {
             return Err(SubmitError::Busy);
         }
         let Phase::Open(session) = &mut self.phase else { return Err(SubmitError::NoSession) };
+        if let Command::SetHeartbeat { heartbeat_ms } = command {
+            session.beat_us = session.beat_us.min(quarter_us(heartbeat_ms));
+        }
         let sequence = session.next;
         session.next = sequence.wrapping_add(1);
         // It fits: the buffer has the size of the longest frame.
@@ -348,8 +349,9 @@ impl Client {
             _ => (next_event, 0),
         };
         self.awaited = Some((boot, awaited));
+        let beat_us = u64::from(self.timing.beat_us).min(quarter_us(welcome.identity.heartbeat_ms));
         // The first beat goes at once: it tells the controller that the host knows of the session.
-        self.phase = Phase::Open(Session { id, next: 0, heard: now, beat_due: now, taken: None });
+        self.phase = Phase::Open(Session { id, next: 0, heard: now, beat_us, beat_due: now, taken: None });
         self.change = Some(Notice::Connected { welcome, events_missed });
     }
 
@@ -407,8 +409,13 @@ impl Client {
                 } else {
                     return;
                 }
-                session.beat_due = now.saturating_add(u64::from(timing.beat_us));
+                session.beat_due = now.saturating_add(session.beat_us);
             }
         }
     }
+}
+
+/// A quarter of a heartbeat, us.
+const fn quarter_us(heartbeat_ms: u16) -> u64 {
+    heartbeat_ms as u64 * 250
 }

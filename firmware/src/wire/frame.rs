@@ -203,9 +203,16 @@ impl Encoder<'_> {
 impl<'a> Flavor for Encoder<'a> {
     type Output = &'a [u8];
 
+    /// Not inlined: every field of every message comes here, and flash is small.
+    #[inline(never)]
     fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
         self.crc.push(byte);
         self.stuff(byte)
+    }
+
+    #[inline(never)]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        bytes.iter().try_for_each(|&byte| self.try_push(byte))
     }
 
     fn finalize(mut self) -> postcard::Result<&'a [u8]> {
