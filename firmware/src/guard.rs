@@ -23,26 +23,20 @@ impl core::fmt::Display for HeartbeatOutOfRange {
 
 impl core::error::Error for HeartbeatOutOfRange {}
 
-/// Watches the time since the host was last heard. A host that was never heard is not missed: nothing moves for it either.
+/// Watches the time since the host was last heard. A host that was never heard, or has said goodbye, is not missed: nothing moves for it either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Guard {
     timeout_ms: u16,
-    heard: Option<u64>,
 }
 
 impl Default for Guard {
     fn default() -> Self {
-        Self { timeout_ms: HEARTBEAT_DEFAULT_MS, heard: None }
+        Self { timeout_ms: HEARTBEAT_DEFAULT_MS }
     }
 }
 
 impl Guard {
-    /// A valid message of the session has come.
-    pub fn heard(&mut self, now: u64) {
-        self.heard = Some(now);
-    }
-
     /// Waits for another time from now on.
     ///
     /// # Errors
@@ -56,17 +50,12 @@ impl Guard {
     }
 
     /// The time-out, milliseconds.
-    pub fn timeout_ms(&self) -> u16 {
+    pub const fn timeout_ms(&self) -> u16 {
         self.timeout_ms
     }
 
-    /// Whether the host is gone: true once, when the time-out has passed; the loss is then the caller's to latch.
-    pub fn lost(&mut self, now: u64) -> bool {
-        let Some(heard) = self.heard else { return false };
-        let gone = now.saturating_sub(heard) > u64::from(self.timeout_ms) * 1000;
-        if gone {
-            self.heard = None;
-        }
-        gone
+    /// Whether the host that was last heard at `heard` (microseconds since power-on) is gone.
+    pub fn is_lost(&self, now: u64, heard: Option<u64>) -> bool {
+        heard.is_some_and(|heard| now.saturating_sub(heard) > u64::from(self.timeout_ms) * 1000)
     }
 }

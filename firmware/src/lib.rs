@@ -20,6 +20,7 @@ mod lamp;
 mod light;
 mod monitor;
 mod motion;
+mod scan;
 mod trigger;
 mod units;
 pub mod wire;
@@ -33,5 +34,6 @@ pub use motion::{
     MotionFault, MotionShared, NoEncoder, NoPin, Outcome, PerAxis, PinFailed, Polarity, Profile, Rate, Retraction, Side, Stage,
     StageConfig, StageState, StageStatus, StepEvent, StepExecutor, StepQueue, StepReceiver, StepSender, SwitchHoming,
 };
-pub use trigger::{MAX_TRIGGER_US, Pulse, Trigger, TriggerError, Triggered};
+pub use scan::{REPEATS, Scan, Visit};
+pub use trigger::{MAX_TRIGGER_US, Pulse, PulseTime, Trigger, TriggerError, Triggered};
 pub use units::{TICKS_PER_SECOND, Ticks, Um};

@@ -37,7 +37,10 @@ pub enum LightError {
         found: u16,
     },
     /// The PWM peripheral refused.
-    Pwm,
+    Pwm {
+        /// Its channel.
+        channel: u8,
+    },
 }
 
 impl core::fmt::Display for LightError {
@@ -49,7 +52,7 @@ impl core::fmt::Display for LightError {
             Self::AboveCeiling { ceiling, found } => write!(f, "light level: expected at most {ceiling} permille, found {found}"),
             Self::RampTooLong { found } => write!(f, "light ramp: expected at most {MAX_RAMP_MS} ms, found {found}"),
             Self::CeilingAboveFull { found } => write!(f, "light ceiling: expected at most {FULL_PERMILLE} permille, found {found}"),
-            Self::Pwm => f.write_str("the light's PWM refused"),
+            Self::Pwm { channel } => write!(f, "the PWM of light {channel} refused"),
         }
     }
 }
@@ -86,13 +89,14 @@ impl Ramp {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Channel<P> {
     pwm: P,
+    number: u8,
     ceiling: u16,
     ramp: Ramp,
     shown: u16,
 }
 
 impl<P: SetDutyCycle> Channel<P> {
-    /// A dark channel that never goes above `ceiling` permille.
+    /// A dark channel that never goes above `ceiling` permille. Its number is its place among the [`Lights`].
     ///
     /// # Errors
     /// [`LightError::CeilingAboveFull`], [`LightError::Pwm`].
@@ -100,7 +104,7 @@ impl<P: SetDutyCycle> Channel<P> {
         if ceiling > FULL_PERMILLE {
             return Err(LightError::CeilingAboveFull { found: ceiling });
         }
-        let mut channel = Self { pwm, ceiling, ramp: Ramp { from: 0, to: 0, start: 0, length: 0 }, shown: 0 };
+        let mut channel = Self { pwm, number: 0, ceiling, ramp: Ramp { from: 0, to: 0, start: 0, length: 0 }, shown: 0 };
         channel.put(0)?;
         Ok(channel)
     }
@@ -151,7 +155,7 @@ impl<P: SetDutyCycle> Channel<P> {
     fn put(&mut self, permille: u16) -> Result<(), LightError> {
         let written =
             if permille == 0 { self.pwm.set_duty_cycle_fully_off() } else { self.pwm.set_duty_cycle_fraction(permille, FULL_PERMILLE) };
-        written.map_err(|_| LightError::Pwm)?;
+        written.map_err(|_| LightError::Pwm { channel: self.number })?;
         self.shown = permille;
         Ok(())
     }
@@ -165,9 +169,13 @@ pub struct Lights<P, const N: usize> {
 }
 
 impl<P: SetDutyCycle, const N: usize> Lights<P, N> {
-    /// Channels numbered in this order.
+    /// Channels, numbered in this order.
     pub fn new(channels: [Channel<P>; N]) -> Self {
-        Self { channels }
+        let mut lights = Self { channels };
+        for (number, channel) in (0..).zip(&mut lights.channels) {
+            channel.number = number;
+        }
+        lights
     }
 
     /// See [`Channel::set`].

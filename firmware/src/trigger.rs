@@ -17,6 +17,51 @@ pub struct Pulse {
     pub delay_after_us: u32,
 }
 
+impl Pulse {
+    /// Refuses times that cannot be.
+    ///
+    /// # Errors
+    /// [`TriggerError::BadPulse`].
+    pub fn check(&self) -> Result<(), TriggerError> {
+        let times = [
+            (PulseTime::Width, self.width_us, 1),
+            (PulseTime::Before, self.delay_before_us, 0),
+            (PulseTime::After, self.delay_after_us, 0),
+        ];
+        for (time, found, least) in times {
+            if !(least..=MAX_TRIGGER_US).contains(&found) {
+                return Err(TriggerError::BadPulse { time, found });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A time of a trigger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum PulseTime {
+    /// Rest after a move.
+    Settle,
+    /// Before the pulse.
+    Before,
+    /// Its width.
+    Width,
+    /// After it.
+    After,
+}
+
+impl core::fmt::Display for PulseTime {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Settle => "settling time",
+            Self::Before => "delay before",
+            Self::Width => "width",
+            Self::After => "delay after",
+        })
+    }
+}
+
 /// Why a trigger is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -27,8 +72,8 @@ pub enum TriggerError {
     Busy,
     /// A width of 0, or a time above [`MAX_TRIGGER_US`].
     BadPulse {
-        /// Which time: "width", "delay before" or "delay after".
-        name: &'static str,
+        /// Which time.
+        time: PulseTime,
         /// Its value, microseconds.
         found: u32,
     },
@@ -43,8 +88,8 @@ impl core::fmt::Display for TriggerError {
         match self {
             Self::Moving => f.write_str("no trigger while the stage moves"),
             Self::Busy => f.write_str("the trigger before is not over"),
-            Self::BadPulse { name, found } => {
-                write!(f, "trigger {name}: expected at most {MAX_TRIGGER_US} us (and a width above 0), found {found}")
+            Self::BadPulse { time, found } => {
+                write!(f, "trigger's {time}: expected at most {MAX_TRIGGER_US} us (and a width above 0), found {found}")
             }
             Self::NoMoreNumbers => f.write_str("all trigger numbers of this power cycle are used"),
             Self::Pin => f.write_str("the trigger's pin refused"),
@@ -87,7 +132,7 @@ enum Phase {
 pub struct Trigger<P> {
     pin: P,
     active_high: bool,
-    /// Microseconds without motion before a trigger.
+    /// Microseconds without motion before the pulse.
     settle_us: u32,
     pulse: Pulse,
     phase: Phase,
@@ -99,43 +144,38 @@ pub struct Trigger<P> {
 }
 
 impl<P: OutputPin> Trigger<P> {
-    /// A trigger that is active at the given level, on a stage that needs `settle_us` microseconds after a move.
+    /// A trigger that is active at the given level.
     ///
     /// # Errors
-    /// [`TriggerError::Pin`], [`TriggerError::BadPulse`] for a settling time above [`MAX_TRIGGER_US`].
-    pub fn new(pin: P, active: PinState, settle_us: u32) -> Result<Self, TriggerError> {
-        if settle_us > MAX_TRIGGER_US {
-            return Err(TriggerError::BadPulse { name: "settling time", found: settle_us });
-        }
+    /// [`TriggerError::Pin`].
+    pub fn new(pin: P, active: PinState) -> Result<Self, TriggerError> {
         let pulse = Pulse { delay_before_us: 0, width_us: 1, delay_after_us: 0 };
         let active_high = active == PinState::High;
-        let mut trigger = Self { pin, active_high, settle_us, pulse, phase: Phase::Idle, id: 0, next: Some(0), moved: None };
+        let mut trigger = Self { pin, active_high, settle_us: 0, pulse, phase: Phase::Idle, id: 0, next: Some(1), moved: None };
         trigger.put(false)?;
         Ok(trigger)
     }
 
-    /// Arms a trigger: its pulse follows when the stage has been still for the settling time and `delay_before_us` has passed. Gives its
-    /// number.
+    /// Arms a trigger: its pulse follows when the stage has been still for `settle_us` microseconds and `delay_before_us` has passed. Gives its
+    /// number, the first of which is 1.
     ///
     /// # Errors
     /// [`TriggerError`]; nothing changes then.
-    pub fn fire(&mut self, now: u64, pulse: Pulse, moving: bool) -> Result<u32, TriggerError> {
+    pub fn fire(&mut self, now: u64, pulse: Pulse, settle_us: u32, moving: bool) -> Result<u32, TriggerError> {
         if moving {
             return Err(TriggerError::Moving);
         }
         if self.phase != Phase::Idle {
             return Err(TriggerError::Busy);
         }
-        let times = [("width", pulse.width_us, 1), ("delay before", pulse.delay_before_us, 0), ("delay after", pulse.delay_after_us, 0)];
-        for (name, found, least) in times {
-            if !(least..=MAX_TRIGGER_US).contains(&found) {
-                return Err(TriggerError::BadPulse { name, found });
-            }
+        pulse.check()?;
+        if settle_us > MAX_TRIGGER_US {
+            return Err(TriggerError::BadPulse { time: PulseTime::Settle, found: settle_us });
         }
         let id = self.next.ok_or(TriggerError::NoMoreNumbers)?;
         self.next = id.checked_add(1);
         self.id = id;
-        self.pulse = pulse;
+        (self.pulse, self.settle_us) = (pulse, settle_us);
         self.phase = Phase::Armed { from: now };
         Ok(id)
     }
@@ -205,9 +245,9 @@ impl<P: OutputPin> Trigger<P> {
         self.phase != Phase::Idle
     }
 
-    /// Number that the next trigger will have.
-    pub fn next_id(&self) -> Option<u32> {
-        self.next
+    /// Number of the latest trigger; 0 before the first.
+    pub fn last_id(&self) -> u32 {
+        self.id
     }
 
     fn put(&mut self, active: bool) -> Result<(), TriggerError> {

@@ -30,6 +30,18 @@ pub enum StageState {
     Faulted,
 }
 
+impl core::fmt::Display for StageState {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "idle",
+            Self::Homing => "homing",
+            Self::Moving => "moving",
+            Self::Stopping => "stopping",
+            Self::Faulted => "faulted",
+        })
+    }
+}
+
 /// How the stage stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -187,6 +199,18 @@ impl<'q, E: Encoder> Stage<'q, E> {
         self.config = changed;
         self.axes = axes;
         self.forget(axis);
+        Ok(())
+    }
+
+    /// Replaces whether, when and where z retracts. A retraction that is refused changes nothing.
+    ///
+    /// # Errors
+    /// [`MotionError::Busy`], [`MotionError::Config`].
+    pub fn set_retraction(&mut self, retraction: Option<Retraction>) -> Result<(), MotionError> {
+        self.check_idle()?;
+        let changed = StageConfig { retraction, ..self.config };
+        changed.validate(&self.timing)?;
+        self.config = changed;
         Ok(())
     }
 

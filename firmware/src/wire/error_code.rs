@@ -3,8 +3,9 @@
 use super::fault::Fault;
 use super::field::ROW_PIXELS;
 use super::settings::Setting;
-use super::status::StageState;
 use crate::motion::Axis;
+use crate::motion::StageState;
+use crate::motion::{ConfigError, Side};
 use crate::units::Um;
 use core::fmt;
 use lsr_core::Error;
@@ -88,17 +89,25 @@ pub enum ErrorCode {
         /// Value found; cut to what an i32 holds.
         found: i32,
     },
-    /// Two values of which the first must be smaller than the second.
-    NotAscending {
-        /// Name of the first.
-        lower: Setting,
-        /// Its value.
-        lower_value: i32,
-        /// Name of the second.
-        upper: Setting,
-        /// Its value.
-        upper_value: i32,
+    /// A configuration that cannot be; nothing was changed.
+    Configuration {
+        /// The field that is wrong, and why.
+        error: ConfigError,
     },
+    /// The switch by which an axis is to be homed is not there.
+    NoSwitch {
+        /// The axis.
+        axis: Axis,
+        /// Its end.
+        side: Side,
+    },
+    /// An encoder tolerance for an axis without encoder.
+    NoEncoder {
+        /// The axis.
+        axis: Axis,
+    },
+    /// There is no fault to acknowledge.
+    NoFault,
     /// The board has no such light.
     UnknownLight {
         /// Number of channels.
@@ -184,9 +193,10 @@ impl fmt::Display for ErrorCode {
             Self::NoAxis => f.write_str("no axis was named"),
             Self::UnknownAxis { axis } => write!(f, "this board has no axis {axis}"),
             Self::OutOfRange { setting, minimum, maximum, found } => write!(f, "{setting}: expected {minimum} to {maximum}, found {found}"),
-            Self::NotAscending { lower, lower_value, upper, upper_value } => {
-                write!(f, "{lower} must be less than {upper}, found {lower_value} and {upper_value}")
-            }
+            Self::Configuration { error } => write!(f, "{error}"),
+            Self::NoSwitch { axis, side } => write!(f, "axis {axis} has no limit switch at its {side} end"),
+            Self::NoEncoder { axis } => write!(f, "axis {axis} has an encoder tolerance, but no encoder"),
+            Self::NoFault => f.write_str("there is no fault to acknowledge"),
             Self::UnknownLight { channels, found } => write!(f, "light {found}: this board has {channels}, counted from 0"),
             Self::LightAboveCeiling { channel, ceiling, asked } => {
                 write!(f, "light {channel}: {asked} permille is above its ceiling of {ceiling}")

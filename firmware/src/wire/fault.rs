@@ -1,20 +1,11 @@
 //! Faults: closed, latched until a person acknowledges them.
 
 use crate::motion::Axis;
+use crate::motion::Side;
 use crate::units::Um;
 use core::fmt;
 use postcard::experimental::max_size::MaxSize;
 use serde::{Deserialize, Serialize};
-
-/// An end of an axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum End {
-    /// Where positions are smallest.
-    Minimum,
-    /// Where they are largest.
-    Maximum,
-}
 
 /// Who stopped everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
@@ -62,7 +53,7 @@ pub enum Fault {
         /// The axis.
         axis: Axis,
         /// Which of its ends.
-        end: End,
+        side: Side,
     },
     /// Homing did not end in time.
     HomingTimeout {
@@ -81,7 +72,7 @@ pub enum Fault {
         /// The axis.
         axis: Axis,
         /// Which of its ends.
-        end: End,
+        side: Side,
     },
     /// The encoder and the steps disagree.
     LostSteps {
@@ -91,6 +82,11 @@ pub enum Fault {
         expected: Um,
         /// Position by the encoder.
         found: Um,
+    },
+    /// An encoder could not be read.
+    EncoderSilent {
+        /// The axis.
+        axis: Axis,
     },
     /// Steps came too late to be on time.
     StepsLate {
@@ -106,15 +102,6 @@ pub enum Fault {
     ExecutorSilent,
     /// A defect of the firmware.
     Internal,
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Minimum => "minimum",
-            Self::Maximum => "maximum",
-        })
-    }
 }
 
 impl fmt::Display for Part {
@@ -134,11 +121,12 @@ impl fmt::Display for Fault {
             Self::HostLost { heartbeat_ms } => write!(f, "the host was silent for more than {heartbeat_ms} ms"),
             Self::EmergencyStop { source: StopSource::Host } => f.write_str("emergency stop by the host"),
             Self::EmergencyStop { source: StopSource::Button } => f.write_str("emergency stop by the button"),
-            Self::LimitHit { axis, end } => write!(f, "axis {axis} hit its {end} switch"),
+            Self::LimitHit { axis, side } => write!(f, "axis {axis} hit its {side} switch"),
             Self::HomingTimeout { axis, timeout_ms } => write!(f, "axis {axis}: homing took more than {timeout_ms} ms"),
             Self::SwitchNotFound { axis } => write!(f, "axis {axis}: no switch on the whole way"),
-            Self::SwitchStuck { axis, end } => write!(f, "axis {axis}: its {end} switch stays active after backing off"),
+            Self::SwitchStuck { axis, side } => write!(f, "axis {axis}: its {side} switch stays active after backing off"),
             Self::LostSteps { axis, expected, found } => write!(f, "axis {axis} lost steps: expected {expected}, the encoder says {found}"),
+            Self::EncoderSilent { axis } => write!(f, "the encoder of axis {axis} cannot be read"),
             Self::StepsLate { late_us } => write!(f, "steps came {late_us} us late"),
             Self::Pin { part } => write!(f, "a pin of {part} failed"),
             Self::ExecutorSilent => f.write_str("the step interrupt no longer runs"),

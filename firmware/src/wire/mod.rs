@@ -53,9 +53,9 @@
 //! | `Ping` | 0 | `Pong`: [`Identity`] | |
 //! | `Status` | 0 | `Status`: [`Status`] | |
 //! | `AxisSettings` (axis) | 1 | `AxisSettings` | `UnknownAxis` |
-//! | `ConfigureAxis` ([`AxisSettings`]) | 58 | `Done` | `UnknownAxis`, `OutOfRange`, `NotAscending`, `Busy` |
+//! | `ConfigureAxis` ([`AxisSettings`]) | 64 | `Done` | `Configuration`, `NoEncoder`, `Busy` |
 //! | `StageSettings` | 0 | `StageSettings` | |
-//! | `ConfigureStage` ([`StageSettings`]) | 13 | `Done` | `OutOfRange`, `Busy` |
+//! | `ConfigureStage` ([`StageSettings`]) | 15 | `Done` | `Configuration`, `OutOfRange`, `Busy` |
 //! | `SetHeartbeat` (ms) | 3 | `Done` | `OutOfRange` |
 //! | `Home` (axes) | 3 | `Started` | `NoAxis`, `UnknownAxis`, `Busy`, `ScanRunning` |
 //! | `MoveTo` (x, y, z) | 18 | `Started` | `NoAxis`, `UnknownAxis`, `NotHomed`, `OutsideLimits`, `Busy`, `ScanRunning` |
@@ -113,13 +113,13 @@ mod server;
 mod settings;
 mod status;
 
-pub use crate::motion::{Axis, PerAxis};
+pub use crate::motion::{Axis, PerAxis, Side, StageState};
 pub use answer::{Answer, Identity, Outcome};
 pub use client::{Client, ClientTiming, Failure, Lost, Notice, SubmitError};
 pub use command::Command;
 pub use error_code::ErrorCode;
 pub use event::{Ending, Event};
-pub use fault::{End, Fault, Part, StopSource};
+pub use fault::{Fault, Part, StopSource};
 pub use field::{Consistency, Direction, FieldSummary, LabelMoments, ROW_PIXELS, RowPixels, SummedField};
 pub use frame::{Frame, FrameError, FrameReader, content_size, encode_frame, frame_size};
 pub use message::{
@@ -129,7 +129,7 @@ pub use message::{
 pub use scan::{Exposure, LIGHT_CHANNELS, LightLevel, ScanOrder, ScanPlan, ScanProgress, TriggerPulse};
 pub use server::{Handler, Server};
 pub use settings::{AxisSettings, Setting, StageSettings};
-pub use status::{LinkStatistics, ResetReason, StageState, Status};
+pub use status::{LinkStatistics, ResetReason, Status};
 
 /// Version of the messages. Raised with every change of their encoding; a controller begins no session with another version.
 pub const PROTOCOL_VERSION: u16 = 2;

@@ -3,38 +3,11 @@
 use super::fault::Fault;
 use super::scan::{LIGHT_CHANNELS, ScanProgress};
 use crate::motion::PerAxis;
+use crate::motion::StageState;
 use crate::units::Um;
 use core::fmt;
 use postcard::experimental::max_size::MaxSize;
 use serde::{Deserialize, Serialize};
-
-/// What the stage does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum StageState {
-    /// It rests.
-    Idle,
-    /// It looks for its switches.
-    Homing,
-    /// It moves.
-    Moving,
-    /// It comes to rest by its ramp.
-    Stopping,
-    /// It rests until the fault is acknowledged.
-    Faulted,
-}
-
-impl fmt::Display for StageState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Idle => "idle",
-            Self::Homing => "homing",
-            Self::Moving => "moving",
-            Self::Stopping => "stopping",
-            Self::Faulted => "faulted",
-        })
-    }
-}
 
 /// Why the controller started last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]

@@ -72,7 +72,7 @@ fn off_is_at_once_in_the_middle_of_a_ramp_and_in_all_channels() {
     lights.poll(50_000).unwrap();
     assert_eq!(lights.levels(), [500; 3]);
     *pwms[0].broken.borrow_mut() = true;
-    assert_eq!(lights.off(), Err(LightError::Pwm), "the broken one is reported");
+    assert_eq!(lights.off(), Err(LightError::Pwm { channel: 0 }), "the broken one is reported");
     assert_eq!((pwms[1].last(), pwms[2].last()), (0, 0), "and does not keep the others alight");
     *pwms[0].broken.borrow_mut() = false;
     lights.off().unwrap();

@@ -1,7 +1,7 @@
 //! Pulses: their times, their numbers, and that none comes while the stage moves.
 
 use embedded_hal::digital::{ErrorType, OutputPin, PinState};
-use lsr_firmware::{MAX_TRIGGER_US, Pulse, Trigger, TriggerError, Triggered};
+use lsr_firmware::{MAX_TRIGGER_US, Pulse, PulseTime, Trigger, TriggerError, Triggered};
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -38,15 +38,15 @@ const PULSE: Pulse = Pulse { delay_before_us: 20, width_us: 50, delay_after_us: 
 #[test]
 fn the_pulse_has_its_times_and_waits_for_the_stage() {
     let pin = Pin::default();
-    let mut trigger = Trigger::new(pin.clone(), PinState::High, 200).unwrap();
+    let mut trigger = Trigger::new(pin.clone(), PinState::High).unwrap();
     assert!(!pin.high());
-    assert_eq!(trigger.fire(0, PULSE, true), Err(TriggerError::Moving));
+    assert_eq!(trigger.fire(0, PULSE, 200, true), Err(TriggerError::Moving));
     // The stage stops at 1000 us.
     for now in 0..=1000 {
         trigger.poll(now, true).unwrap();
     }
-    assert_eq!(trigger.fire(1001, PULSE, false), Ok(0));
-    assert_eq!(trigger.fire(1001, PULSE, false), Err(TriggerError::Busy));
+    assert_eq!(trigger.fire(1001, PULSE, 200, false), Ok(1));
+    assert_eq!(trigger.fire(1001, PULSE, 200, false), Err(TriggerError::Busy));
     let mut edges = Vec::new();
     let mut done = None;
     for now in 1001..2000 {
@@ -60,15 +60,15 @@ fn the_pulse_has_its_times_and_waits_for_the_stage() {
     }
     // 1000 + settling 200 + 20; 50 later; the end another 30 later.
     assert_eq!(edges, [1220, 1270]);
-    assert_eq!(done, Some((1300, Triggered { id: 0, at: 1220 })));
+    assert_eq!(done, Some((1300, Triggered { id: 1, at: 1220 })));
 }
 
 #[test]
 fn a_stage_that_moves_again_keeps_an_armed_trigger_waiting() {
     let pin = Pin::default();
-    let mut trigger = Trigger::new(pin.clone(), PinState::Low, 100).unwrap();
+    let mut trigger = Trigger::new(pin.clone(), PinState::Low).unwrap();
     assert!(pin.high(), "active low: inactive is high");
-    trigger.fire(0, PULSE, false).unwrap();
+    trigger.fire(0, PULSE, 100, false).unwrap();
     for now in 0..500 {
         trigger.poll(now, true).unwrap();
         assert!(pin.high());
@@ -80,21 +80,21 @@ fn a_stage_that_moves_again_keeps_an_armed_trigger_waiting() {
     assert!(!pin.high());
     trigger.cancel().unwrap();
     assert!(pin.high() && !trigger.busy(), "a fault ends the pulse");
-    assert_eq!(trigger.fire(700, PULSE, false), Ok(1), "its number is used up");
+    assert_eq!(trigger.fire(700, PULSE, 100, false), Ok(2), "its number is used up");
 }
 
 #[test]
 fn pulses_that_cannot_be_are_refused_by_name() {
-    let mut trigger = Trigger::new(Pin::default(), PinState::High, 0).unwrap();
-    for (pulse, name, found) in [
-        (Pulse { width_us: 0, ..PULSE }, "width", 0),
-        (Pulse { width_us: MAX_TRIGGER_US + 1, ..PULSE }, "width", MAX_TRIGGER_US + 1),
-        (Pulse { delay_before_us: MAX_TRIGGER_US + 1, ..PULSE }, "delay before", MAX_TRIGGER_US + 1),
-        (Pulse { delay_after_us: u32::MAX, ..PULSE }, "delay after", u32::MAX),
+    let mut trigger = Trigger::new(Pin::default(), PinState::High).unwrap();
+    for (pulse, time, found) in [
+        (Pulse { width_us: 0, ..PULSE }, PulseTime::Width, 0),
+        (Pulse { width_us: MAX_TRIGGER_US + 1, ..PULSE }, PulseTime::Width, MAX_TRIGGER_US + 1),
+        (Pulse { delay_before_us: MAX_TRIGGER_US + 1, ..PULSE }, PulseTime::Before, MAX_TRIGGER_US + 1),
+        (Pulse { delay_after_us: u32::MAX, ..PULSE }, PulseTime::After, u32::MAX),
     ] {
-        assert_eq!(trigger.fire(0, pulse, false), Err(TriggerError::BadPulse { name, found }));
+        assert_eq!(trigger.fire(0, pulse, 0, false), Err(TriggerError::BadPulse { time, found }));
     }
-    assert_eq!(trigger.next_id(), Some(0), "a refused trigger takes no number");
+    assert_eq!(trigger.last_id(), 0, "a refused trigger takes no number");
     assert!(Trigger::new(Pin::default(), PinState::High, MAX_TRIGGER_US + 1).is_err());
 }
 
@@ -105,7 +105,7 @@ proptest! {
         steps in prop::collection::vec((1_u64..400, any::<bool>(), any::<bool>()), 1..200)
     ) {
         let pin = Pin::default();
-        let mut trigger = Trigger::new(pin.clone(), PinState::High, settle).unwrap();
+        let mut trigger = Trigger::new(pin.clone(), PinState::High).unwrap();
         let pulse = Pulse { delay_before_us: before, width_us: width, delay_after_us: after };
         let (mut now, mut last_moved, mut rose, mut given, mut ended) = (0_u64, None, None, 0_u32, 0_u32);
         for (step, moves, fires) in steps {
@@ -113,10 +113,10 @@ proptest! {
             if moves {
                 last_moved = Some(now);
             }
-            if fires && let Ok(id) = trigger.fire(now, pulse, moves) {
+            if fires && let Ok(id) = trigger.fire(now, pulse, settle, moves) {
+                given += 1;
                 prop_assert_eq!(id, given);
                 prop_assert!(!moves);
-                given += 1;
             }
             let was = pin.high();
             let done = trigger.poll(now, moves).unwrap();
@@ -129,8 +129,8 @@ proptest! {
                 prop_assert!(now - rose.unwrap() >= u64::from(width));
             }
             if let Some(done) = done {
-                prop_assert_eq!((done.id, Some(done.at)), (ended, rose));
                 ended += 1;
+                prop_assert_eq!((done.id, Some(done.at)), (ended, rose));
             }
         }
         prop_assert!(given - ended <= 1);
