@@ -15,6 +15,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod controller;
 mod guard;
 mod lamp;
 mod light;
@@ -25,6 +26,7 @@ mod trigger;
 mod units;
 pub mod wire;
 
+pub use controller::{Controller, Parts};
 pub use guard::{Guard, HEARTBEAT_DEFAULT_MS, HEARTBEAT_RANGE_MS, HeartbeatOutOfRange};
 pub use lamp::AlarmLamp;
 pub use light::{Channel, FULL_PERMILLE, LightError, Lights, MAX_RAMP_MS};

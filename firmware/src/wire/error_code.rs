@@ -39,6 +39,8 @@ pub enum ErrorCode {
         /// What it does.
         state: StageState,
     },
+    /// A pulse of the camera is under way.
+    TriggerPending,
     /// A scan is running or paused.
     ScanRunning,
     /// No scan is running.
@@ -181,6 +183,7 @@ impl fmt::Display for ErrorCode {
             Self::OutOfOrder { expected, found } => write!(f, "request {found} came before request {expected}"),
             Self::NotOnThisBoard => f.write_str("this board has no such part"),
             Self::Busy { state } => write!(f, "the stage is {state}"),
+            Self::TriggerPending => f.write_str("a pulse of the camera is under way"),
             Self::ScanRunning => f.write_str("a scan is running"),
             Self::NoScan => f.write_str("no scan is running"),
             Self::ScanNotPaused => f.write_str("the scan is not paused"),

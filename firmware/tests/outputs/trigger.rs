@@ -95,7 +95,8 @@ fn pulses_that_cannot_be_are_refused_by_name() {
         assert_eq!(trigger.fire(0, pulse, 0, false), Err(TriggerError::BadPulse { time, found }));
     }
     assert_eq!(trigger.last_id(), 0, "a refused trigger takes no number");
-    assert!(Trigger::new(Pin::default(), PinState::High, MAX_TRIGGER_US + 1).is_err());
+    let found = MAX_TRIGGER_US + 1;
+    assert_eq!(trigger.fire(0, PULSE, found, false), Err(TriggerError::BadPulse { time: PulseTime::Settle, found }));
 }
 
 proptest! {
