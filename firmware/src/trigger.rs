@@ -139,8 +139,8 @@ pub struct Trigger<P> {
     id: u32,
     /// Number of the next one; none left after 2^32.
     next: Option<u32>,
-    /// When the stage was last seen moving.
-    moved: Option<u64>,
+    /// Since when the stage has been seen still; none while it moves.
+    still_since: Option<u64>,
 }
 
 impl<P: OutputPin> Trigger<P> {
@@ -151,7 +151,7 @@ impl<P: OutputPin> Trigger<P> {
     pub fn new(pin: P, active: PinState) -> Result<Self, TriggerError> {
         let pulse = Pulse { delay_before_us: 0, width_us: 1, delay_after_us: 0 };
         let active_high = active == PinState::High;
-        let mut trigger = Self { pin, active_high, settle_us: 0, pulse, phase: Phase::Idle, id: 0, next: Some(1), moved: None };
+        let mut trigger = Self { pin, active_high, settle_us: 0, pulse, phase: Phase::Idle, id: 0, next: Some(1), still_since: Some(0) };
         trigger.put(false)?;
         Ok(trigger)
     }
@@ -187,15 +187,12 @@ impl<P: OutputPin> Trigger<P> {
     /// # Errors
     /// [`TriggerError::Pin`].
     pub fn poll(&mut self, now: u64, moving: bool) -> Result<Option<Triggered>, TriggerError> {
-        if moving {
-            self.moved = Some(now);
-        }
+        // A step may still come after the stage was last seen moving, so it rests from when it is first seen still.
+        self.still_since = if moving { None } else { self.still_since.or(Some(now)) };
         match self.phase {
             Phase::Idle => Ok(None),
-            Phase::Armed { from } => {
-                let settled = self.moved.map_or(from, |moved| moved.saturating_add(self.settle_us.into()));
-                let due = settled.max(from).saturating_add(self.pulse.delay_before_us.into());
-                if !moving && now >= due {
+            Phase::Armed { .. } => {
+                if self.due().is_some_and(|due| now >= due) {
                     self.put(true)?;
                     self.phase = Phase::High { rose: now };
                 }
@@ -218,12 +215,12 @@ impl<P: OutputPin> Trigger<P> {
         }
     }
 
-    /// When [`Trigger::poll`] has something to do next, if the stage stays still.
+    /// When [`Trigger::poll`] has something to do next, if the stage stays as it is; nothing while it moves before a pulse.
     pub fn due(&self) -> Option<u64> {
         match self.phase {
             Phase::Idle => None,
             Phase::Armed { from } => {
-                let settled = self.moved.map_or(from, |moved| moved.saturating_add(self.settle_us.into()));
+                let settled = self.still_since?.saturating_add(self.settle_us.into());
                 Some(settled.max(from).saturating_add(self.pulse.delay_before_us.into()))
             }
             Phase::High { rose } => Some(rose.saturating_add(self.pulse.width_us.into())),

@@ -58,8 +58,8 @@ pub(super) struct Machine<'q, L, T, A, E, const LIGHTS: usize, const LABELS: usi
     events: Deque<Event, WAITING>,
     pub(super) events_lost: u32,
     stopped_by: StopSource,
-    /// How often the executor was called, and when that number last grew.
-    executor: (u32, u64),
+    /// How often the executor was called, and when that number last grew; watched from the first round on.
+    executor: (u32, Option<u64>),
 }
 
 impl<'q, L, T, A, E, const LIGHTS: usize, const LABELS: usize> Machine<'q, L, T, A, E, LIGHTS, LABELS>
@@ -91,7 +91,7 @@ where
             events: Deque::new(),
             events_lost: 0,
             stopped_by: StopSource::Host,
-            executor: (shared.executor_calls(), 0),
+            executor: (shared.executor_calls(), None),
         }
     }
 
@@ -144,9 +144,9 @@ where
     /// Whether the executor lives and the host is there.
     pub(super) fn watch(&mut self, now: u64, heard: Option<u64>) {
         let calls = self.shared.executor_calls();
-        if calls != self.executor.0 {
-            self.executor = (calls, now);
-        } else if now.saturating_sub(self.executor.1) > EXECUTOR_SILENCE_US && self.fault != Some(Fault::ExecutorSilent) {
+        if calls != self.executor.0 || self.executor.1.is_none() {
+            self.executor = (calls, Some(now));
+        } else if self.executor_is_silent(now) && self.fault != Some(Fault::ExecutorSilent) {
             self.shared.emergency_stop();
             self.raise(Fault::ExecutorSilent);
         }
@@ -155,10 +155,13 @@ where
         }
     }
 
+    fn executor_is_silent(&self, now: u64) -> bool {
+        self.executor.1.is_some_and(|called| now.saturating_sub(called) > EXECUTOR_SILENCE_US)
+    }
+
     /// Whether the cause of the fault has not gone.
     pub(super) fn fault_persists(&self, now: u64) -> bool {
-        let silent = now.saturating_sub(self.executor.1) > EXECUTOR_SILENCE_US;
-        self.pressed || silent || self.stage.is_moving() || self.task.is_some()
+        self.pressed || self.executor_is_silent(now) || self.stage.is_moving() || self.task.is_some()
     }
 
     pub(super) fn poll(&mut self, now: u64, event_room: usize) {

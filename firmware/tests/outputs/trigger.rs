@@ -58,9 +58,9 @@ fn the_pulse_has_its_times_and_waits_for_the_stage() {
             edges.push(now);
         }
     }
-    // 1000 + settling 200 + 20; 50 later; the end another 30 later.
-    assert_eq!(edges, [1220, 1270]);
-    assert_eq!(done, Some((1300, Triggered { id: 1, at: 1220 })));
+    // Seen still at 1001 + settling 200 + 20; 50 later; the end another 30 later.
+    assert_eq!(edges, [1221, 1271]);
+    assert_eq!(done, Some((1301, Triggered { id: 1, at: 1221 })));
 }
 
 #[test]
@@ -73,10 +73,12 @@ fn a_stage_that_moves_again_keeps_an_armed_trigger_waiting() {
         trigger.poll(now, true).unwrap();
         assert!(pin.high());
     }
-    assert_eq!(trigger.due(), Some(499 + 100 + 20));
-    trigger.poll(618, false).unwrap();
-    assert!(pin.high());
+    assert_eq!(trigger.due(), None);
+    trigger.poll(500, false).unwrap();
+    assert_eq!(trigger.due(), Some(500 + 100 + 20));
     trigger.poll(619, false).unwrap();
+    assert!(pin.high());
+    trigger.poll(620, false).unwrap();
     assert!(!pin.high());
     trigger.cancel().unwrap();
     assert!(pin.high() && !trigger.busy(), "a fault ends the pulse");
