@@ -9,7 +9,8 @@ use crate::motion::kinematics::HomingSteps;
 use crate::motion::line::Line;
 use crate::motion::profile::Rate;
 use crate::motion::route::slack_after;
-use crate::motion::stage::{Activity, Leg, MotionEvent, Outcome, Stage};
+use crate::motion::stage::{Activity, Leg, Stage};
+use crate::motion::status::{MotionEvent, Outcome};
 use crate::units::{Ticks, Um};
 
 /// Ticks from planning a leg to its start: the executor looks at its queue every millisecond at least, and the first events must be in it by then.
@@ -88,6 +89,7 @@ impl<E: Encoder> Stage<'_, E> {
         if self.fault.is_none() {
             self.fault = Some(fault);
             self.fault_told = false;
+            self.log();
         }
     }
 
@@ -261,6 +263,7 @@ impl<E: Encoder> Stage<'_, E> {
                 }
             }
         }
+        self.log();
     }
 
     fn begin_axis_leg(&mut self, axis: Axis, by: i32, rate: Rate, now: Ticks) {
@@ -283,6 +286,7 @@ impl<E: Encoder> Stage<'_, E> {
     fn finish(&mut self, outcome: Outcome) -> MotionEvent {
         self.activity = Activity::Idle;
         self.stopping = false;
+        self.log();
         MotionEvent::Finished(outcome)
     }
 }

@@ -60,7 +60,7 @@ fn range(config: &AxisConfig) -> (i64, i64) {
 
 #[derive(Debug, Clone, Copy)]
 enum Plan {
-    /// To somewhere in the range (0 to 1), or a little outside of it.
+    /// To somewhere in the range (0 to 1), to its very ends, or a little outside of it.
     To(PerAxis<Option<f64>>),
     /// By so many micrometres.
     By(PerAxis<Option<i32>>),
@@ -72,7 +72,8 @@ fn each<T: core::fmt::Debug + Clone>(one: impl Strategy<Value = T> + Clone) -> i
 }
 
 fn plan() -> impl Strategy<Value = (Plan, Option<Ticks>)> {
-    let plan = prop_oneof![each(-0.1..1.1_f64).prop_map(Plan::To), each(-300..300_i32).prop_map(Plan::By)];
+    let plan =
+        prop_oneof![each(prop_oneof![Just(0.0), Just(1.0), -0.1..1.1_f64]).prop_map(Plan::To), each(-300..300_i32).prop_map(Plan::By)];
     (plan, proptest::option::weighted(0.3, 0..1_000_000_u64))
 }
 
@@ -142,7 +143,7 @@ proptest! {
             let target = match plan {
                 Plan::To(to) => PerAxis::from_fn(|axis| {
                     let (low, high) = range(config.axes.get(axis));
-                    to.get(axis).map(|at| Um::from_nm((low as f64 + (high - low) as f64 * at) as i32))
+                    to.get(axis).map(|at| Um::from_nm(low as i32 + ((high - low) as f64 * at) as i32))
                 }),
                 Plan::By(by) => PerAxis::from_fn(|axis| by.get(axis).map(|by| Um::from_um(by).unwrap())),
             };
