@@ -30,7 +30,6 @@ pub struct StepExecutor<'q, X, Y, Z> {
     pulse_end: Ticks,
     low_since: Ticks,
     energised: bool,
-    energised_since: Ticks,
     count: PerAxis<i32>,
     last_step: PerAxis<Ticks>,
     interval: PerAxis<u32>,
@@ -62,7 +61,6 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
             pulse_end: 0,
             low_since: 0,
             energised: false,
-            energised_since: 0,
             count: PerAxis::splat(0),
             last_step: PerAxis::splat(0),
             interval: PerAxis::splat(u32::MAX),
@@ -119,7 +117,7 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
         if self.shared.is_emergency() {
             return Err(Halt::Emergency);
         }
-        self.energise(now)?;
+        self.energise()?;
         if self.head.is_none() {
             self.head = self.events.pop();
         }
@@ -131,8 +129,7 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
         let due = event
             .at
             .max(self.direction_since + Ticks::from(self.timing.direction_setup_us))
-            .max(self.low_since + Ticks::from(self.timing.pulse_us))
-            .max(self.energised_since + Ticks::from(self.timing.enable_us));
+            .max(self.low_since + Ticks::from(self.timing.pulse_us));
         if now < due {
             // A look at the switches when their window before the step opens, and one at the step.
             let opens = due.saturating_sub(self.timing.debounce_us.into());
@@ -190,11 +187,10 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
         Ok(())
     }
 
-    fn energise(&mut self, now: Ticks) -> Result<(), Halt> {
+    fn energise(&mut self) -> Result<(), Halt> {
         let on = self.shared.is_energised();
         if on != self.energised {
             self.energised = on;
-            self.energised_since = now;
             for axis in Axis::ALL {
                 self.driver(axis).energise(on).map_err(|_| Halt::Pin(axis))?;
             }

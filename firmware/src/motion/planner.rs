@@ -276,6 +276,7 @@ impl<E: Encoder> Stage<'_, E> {
         let mut start = now + LEAD + Ticks::from(self.timing.direction_setup_us);
         if !self.shared.is_energised() {
             self.shared.energise(true);
+            // The executor does it within a millisecond, which is less than LEAD.
             start += Ticks::from(self.timing.enable_us);
         }
         let line = Line::new(by, rates, start, self.direction);

@@ -66,6 +66,13 @@ fn glitches_are_ignored() {
     assert!(rig.now > now + 800 * 1_003);
     assert_eq!(rig.motor(Axis::X), 16_000);
 
+    // In time with the steps, at the step and at its pulse's end: the look in between says otherwise.
+    let mut rig = running_at_full_speed();
+    let step = rig.take_edges().last().unwrap().at;
+    let glitches = (0..5_000).map(|i| (Side::Positive, step + 50 * i - 1, step + 50 * i + 5)).collect();
+    rig.change(Axis::X, |x| x.glitches = glitches);
+    assert_eq!(rig.finish(), Outcome::Arrived);
+
     // One as long as two windows and the interval between two steps is no glitch.
     let mut rig = running_at_full_speed();
     let now = rig.now;
@@ -147,7 +154,9 @@ fn a_move_right_after_the_acknowledgement_is_whole() {
     rig.shared.emergency_stop();
     rig.run_for(5_000);
     rig.stage.acknowledge().unwrap();
-    assert_eq!(rig.go(only(Axis::X, um(1_000))), Outcome::Arrived);
+    rig.stage.move_to(only(Axis::X, um(1_000))).unwrap();
+    assert_eq!(rig.stage.poll(rig.now), None, "the executor has not been called since");
+    assert_eq!(rig.finish(), Outcome::Arrived);
     assert_eq!(rig.motor(Axis::X), 4_000);
 }
 
