@@ -175,6 +175,21 @@ fn a_switch_that_stays_active_is_a_fault() {
     rig.change(Axis::Y, |y| y.negative_stuck = Some(true));
     assert_eq!(rig.finish(), stuck);
     assert_eq!(rig.motor(Axis::Y), -400);
+
+    // From the second hit on: the position would be known, but not whether the switch works.
+    let mut rig = self::rig(stage_config());
+    rig.stage.home(Axes::NONE.with(Axis::Y)).unwrap();
+    for back_off in [-400, i64::MAX] {
+        while rig.motor(Axis::Y) > -1_000 {
+            assert_eq!(rig.run_for(100), None);
+        }
+        while rig.motor(Axis::Y) < back_off.min(-999) {
+            assert_eq!(rig.run_for(100), None);
+        }
+    }
+    rig.change(Axis::Y, |y| y.negative_stuck = Some(true));
+    assert_eq!(rig.finish(), stuck);
+    assert_eq!((rig.motor(Axis::Y), rig.stage.status().homed), (-400, Axes::NONE));
 }
 
 #[test]
