@@ -208,7 +208,7 @@ impl<'q, E: Encoder> Stage<'q, E> {
     pub fn acknowledge(&mut self) -> Result<(), MotionError> {
         let fault = self.fault.ok_or(MotionError::NoFault)?;
         let stop_is_known = fault == MotionFault::EmergencyStop || self.own_stop;
-        if self.is_moving() || !self.shared.is_resumed() || (stop_is_known && !self.halt_seen) {
+        if self.is_moving() || (stop_is_known && !self.halt_seen) {
             return Err(MotionError::Busy);
         }
         if stop_is_known {

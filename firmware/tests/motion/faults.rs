@@ -243,7 +243,11 @@ fn a_push_is_noticed() {
     assert_eq!(rig.run_for(5_000), None, "8 um are allowed");
     rig.change(Axis::Z, |z| z.motor += 1);
     let fault = MotionFault::LostSteps { axis: Axis::Z, tolerance: um(8), found: Um::from_nm(8_250) };
-    assert_eq!(rig.run_for(5_000), Some(MotionEvent::Fault(fault)));
+    assert_eq!(rig.stage.poll(rig.now), Some(MotionEvent::Fault(fault)));
+    // The executor has not stopped yet: it is asked to, and must not be found stopped after the acknowledgement.
+    assert_eq!(rig.stage.acknowledge(), Err(MotionError::Busy));
+    rig.acknowledge();
+    assert_eq!(rig.go(only(Axis::X, um(1))), Outcome::Arrived);
     assert_eq!(fault.to_string(), "axis z has lost steps: the encoder is off by 8.250 um, expected at most 8.000 um");
 }
 

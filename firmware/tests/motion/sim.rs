@@ -348,7 +348,7 @@ impl Rig {
 
     /// How the command ends, and that nothing moves after it.
     pub(crate) fn finish(&mut self) -> Outcome {
-        match self.run_for(600_000_000) {
+        match self.run_for(2_000_000_000) {
             Some(MotionEvent::Finished(outcome)) => {
                 let edges = self.world.borrow().edges.len();
                 assert!(!self.stage.status().moving);
