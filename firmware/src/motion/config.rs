@@ -30,7 +30,7 @@ pub struct AxisConfig {
     /// Play of the mechanics when the direction changes; 0 when there is none.
     pub backlash: Um,
     /// Direction of the last approach to every position, which takes up the play. Positions closer to the other soft limit than `backlash` cannot
-    /// be reached.
+    /// be reached. On the way back the axis goes past its target by the backlash: for z choose the side on which that leads away from the sample.
     pub approach: Side,
     /// How the axis finds its position after power-on.
     pub homing: Homing,

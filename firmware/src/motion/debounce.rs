@@ -2,40 +2,49 @@
 
 use crate::units::Ticks;
 
-/// One switch, looked at from time to time.
+/// All switches of a stage as bits (`shared::switch_bit`), looked at from time to time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Debounce {
-    reads: bool,
-    since: Ticks,
-    active: bool,
+    reads: u8,
+    active: u8,
+    /// When each began to read as it does.
+    since: [Ticks; 6],
 }
 
 impl Debounce {
     /// Inactive until seen otherwise for long enough.
     pub(crate) const fn new() -> Self {
-        Self { reads: false, since: 0, active: false }
+        Self { reads: 0, active: 0, since: [0; 6] }
     }
 
     /// Takes a look in.
-    pub(crate) fn look(&mut self, reads: bool, now: Ticks, debounce: u32) {
-        if reads != self.reads {
-            self.reads = reads;
-            self.since = now;
+    pub(crate) fn look(&mut self, reads: u8, now: Ticks, debounce: u32) {
+        let changed = self.reads ^ reads;
+        self.reads = reads;
+        if changed == 0 && self.active == reads {
+            return; // As almost always.
         }
-        if now.saturating_sub(self.since) >= Ticks::from(debounce) {
-            self.active = reads;
+        let mut bit = 1;
+        for since in &mut self.since {
+            if changed & bit != 0 {
+                *since = now;
+            }
+            if now.saturating_sub(*since) >= Ticks::from(debounce) {
+                self.active = (self.active & !bit) | (reads & bit);
+            }
+            bit <<= 1;
         }
     }
 
     /// The state that was last certain.
-    pub(crate) const fn active(&self) -> bool {
+    pub(crate) const fn active(&self) -> u8 {
         self.active
     }
 
-    /// Whether it reads active and has done so for long enough.
-    pub(crate) fn confirmed(&self) -> bool {
-        self.reads && self.active
+    /// Those that read active and have done so for long enough.
+    pub(crate) const fn confirmed(&self) -> u8 {
+        self.reads & self.active
     }
 }
 
@@ -45,28 +54,43 @@ mod tests {
 
     #[test]
     fn a_glitch_is_nothing_and_a_press_is_one() {
-        let mut switch = Debounce::new();
-        switch.look(true, 100, 20);
-        assert!(!switch.active());
-        switch.look(false, 119, 20);
-        switch.look(true, 121, 20);
-        assert!(!switch.active(), "19 ticks, then another look");
-        switch.look(true, 140, 20);
-        assert!(!switch.active() && !switch.confirmed());
-        switch.look(true, 141, 20);
-        assert!(switch.active() && switch.confirmed());
-        switch.look(false, 142, 20);
-        assert!(switch.active() && !switch.confirmed(), "released or bouncing: not yet certain");
-        switch.look(false, 162, 20);
-        assert!(!switch.active());
+        let mut switches = Debounce::new();
+        switches.look(4, 100, 20);
+        assert_eq!(switches.active(), 0);
+        switches.look(0, 119, 20);
+        switches.look(4, 121, 20);
+        assert_eq!(switches.active(), 0, "19 ticks, then another look");
+        switches.look(4, 140, 20);
+        assert_eq!((switches.active(), switches.confirmed()), (0, 0));
+        switches.look(4, 141, 20);
+        assert_eq!((switches.active(), switches.confirmed()), (4, 4));
+        switches.look(0, 142, 20);
+        assert_eq!((switches.active(), switches.confirmed()), (4, 0), "released or bouncing: not yet certain");
+        switches.look(0, 162, 20);
+        assert_eq!(switches.active(), 0);
+    }
+
+    #[test]
+    fn switches_are_apart() {
+        let mut switches = Debounce::new();
+        switches.look(1, 100, 20);
+        switches.look(1 | 32, 110, 20);
+        switches.look(1 | 32, 120, 20);
+        assert_eq!(switches.active(), 1);
+        switches.look(32, 125, 20);
+        assert_eq!((switches.active(), switches.confirmed()), (1, 0));
+        switches.look(32, 130, 20);
+        assert_eq!((switches.active(), switches.confirmed()), (1 | 32, 32));
+        switches.look(32, 145, 20);
+        assert_eq!(switches.active(), 32);
     }
 
     #[test]
     fn without_a_window_every_look_counts() {
-        let mut switch = Debounce::new();
-        switch.look(true, 5, 0);
-        assert!(switch.confirmed());
-        switch.look(false, 5, 0);
-        assert!(!switch.active());
+        let mut switches = Debounce::new();
+        switches.look(2, 5, 0);
+        assert_eq!(switches.confirmed(), 2);
+        switches.look(0, 5, 0);
+        assert_eq!(switches.active(), 0);
     }
 }

@@ -20,8 +20,7 @@ pub struct StepExecutor<'q, X, Y, Z> {
     x: X,
     y: Y,
     z: Z,
-    /// At the negative and at the positive end.
-    switches: PerAxis<[Debounce; 2]>,
+    switches: Debounce,
     head: Option<StepEvent>,
     direction: u8,
     direction_since: Ticks,
@@ -30,14 +29,19 @@ pub struct StepExecutor<'q, X, Y, Z> {
     pulse_end: Ticks,
     low_since: Ticks,
     energised: bool,
-    energised_since: Ticks,
-    count: PerAxis<i32>,
-    last_step: PerAxis<Ticks>,
-    interval: PerAxis<u32>,
+    made: PerAxis<Made>,
     consumed: u32,
     halted: bool,
     resumed: u32,
     calls: u32,
+}
+
+/// Steps that an axis has made, and when it made the last two.
+#[derive(Debug, Clone, Copy)]
+struct Made {
+    count: i32,
+    last: Ticks,
+    before: Ticks,
 }
 
 impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> {
@@ -54,7 +58,7 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
             x,
             y,
             z,
-            switches: PerAxis::splat([Debounce::new(); 2]),
+            switches: Debounce::new(),
             head: None,
             direction: 0,
             direction_since: 0,
@@ -62,10 +66,7 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
             pulse_end: 0,
             low_since: 0,
             energised: false,
-            energised_since: 0,
-            count: PerAxis::splat(0),
-            last_step: PerAxis::splat(0),
-            interval: PerAxis::splat(u32::MAX),
+            made: PerAxis::splat(Made { count: 0, last: 0, before: 0 }),
             consumed: 0,
             halted: false,
             resumed: shared.resume_request(),
@@ -106,12 +107,14 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
     }
 
     fn advance(&mut self, now: Ticks) -> Result<Ticks, Halt> {
-        self.look(now)?;
         if self.raised != 0 {
             if now < self.pulse_end {
                 return Ok(self.pulse_end);
             }
+            // The next step is at least a pulse away: the switches are looked at then.
             self.end_pulse(now)?;
+        } else {
+            self.look(now)?;
         }
         if self.halted && !self.resume() {
             return Ok(now + IDLE);
@@ -119,7 +122,7 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
         if self.shared.is_emergency() {
             return Err(Halt::Emergency);
         }
-        self.energise(now)?;
+        self.energise()?;
         if self.head.is_none() {
             self.head = self.events.pop();
         }
@@ -131,8 +134,7 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
         let due = event
             .at
             .max(self.direction_since + Ticks::from(self.timing.direction_setup_us))
-            .max(self.low_since + Ticks::from(self.timing.pulse_us))
-            .max(self.energised_since + Ticks::from(self.timing.enable_us));
+            .max(self.low_since + Ticks::from(self.timing.pulse_us));
         if now < due {
             // A look at the switches when their window before the step opens, and one at the step.
             let opens = due.saturating_sub(self.timing.debounce_us.into());
@@ -148,6 +150,7 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
         Ok(self.pulse_end)
     }
 
+    /// For what is rare. Steps and switches go to each driver directly.
     fn driver(&mut self, axis: Axis) -> &mut dyn AxisDriver {
         match axis {
             Axis::X => &mut self.x,
@@ -158,43 +161,29 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
 
     /// Reads the switches.
     fn look(&mut self, now: Ticks) -> Result<(), Halt> {
-        let mut active = 0;
-        for axis in Axis::ALL {
-            for side in [Side::Negative, Side::Positive] {
-                let reads = self.driver(axis).switch_active(side).map_err(|_| Halt::Pin(axis))?;
-                let debounce = self.timing.debounce_us;
-                let switch = self.switch(axis, side);
-                switch.look(reads, now, debounce);
-                active |= if switch.active() { switch_bit(axis, side) } else { 0 };
-            }
-        }
-        self.shared.set_switches(active);
+        let reads = read(&mut self.x, Axis::X)? | read(&mut self.y, Axis::Y)? | read(&mut self.z, Axis::Z)?;
+        self.switches.look(reads, now, self.timing.debounce_us);
+        self.shared.set_switches(self.switches.active());
         Ok(())
     }
 
-    fn switch(&mut self, axis: Axis, side: Side) -> &mut Debounce {
-        let [negative, positive] = self.switches.get_mut(axis);
-        match side {
-            Side::Negative => negative,
-            Side::Positive => positive,
-        }
-    }
-
-    fn check_limits(&mut self, event: StepEvent) -> Result<(), Halt> {
-        for axis in Axis::ALL {
-            let side = if event.positive(axis) { Side::Positive } else { Side::Negative };
-            if event.steps(axis) && self.switch(axis, side).confirmed() {
-                return Err(Halt::Limit(axis, side));
+    fn check_limits(&self, event: StepEvent) -> Result<(), Halt> {
+        let confirmed = self.switches.confirmed();
+        if confirmed != 0 {
+            for axis in Axis::ALL {
+                let side = if event.positive(axis) { Side::Positive } else { Side::Negative };
+                if event.steps(axis) && confirmed & switch_bit(axis, side) != 0 {
+                    return Err(Halt::Limit(axis, side));
+                }
             }
         }
         Ok(())
     }
 
-    fn energise(&mut self, now: Ticks) -> Result<(), Halt> {
+    fn energise(&mut self) -> Result<(), Halt> {
         let on = self.shared.is_energised();
         if on != self.energised {
             self.energised = on;
-            self.energised_since = now;
             for axis in Axis::ALL {
                 self.driver(axis).energise(on).map_err(|_| Halt::Pin(axis))?;
             }
@@ -222,29 +211,20 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
     fn begin_pulse(&mut self, event: StepEvent, now: Ticks) -> Result<(), Halt> {
         self.raised = event.axes;
         self.pulse_end = now + Ticks::from(self.timing.pulse_us);
-        for axis in Axis::ALL {
-            if event.steps(axis) {
-                self.driver(axis).pulse(true).map_err(|_| Halt::Pin(axis))?;
-                let count = self.count.get_mut(axis);
-                *count = count.wrapping_add(if event.positive(axis) { 1 } else { -1 });
-                self.shared.set_count(axis, *count);
-                *self.interval.get_mut(axis) = ticks_since(*self.last_step.get(axis), now);
-                *self.last_step.get_mut(axis) = now;
-            }
-        }
-        Ok(())
+        step(&mut self.x, &mut self.made.x, Axis::X, event, now, self.shared)?;
+        step(&mut self.y, &mut self.made.y, Axis::Y, event, now, self.shared)?;
+        step(&mut self.z, &mut self.made.z, Axis::Z, event, now, self.shared)
     }
 
     fn end_pulse(&mut self, now: Ticks) -> Result<(), Halt> {
         let raised = core::mem::take(&mut self.raised);
         self.low_since = now;
         self.consume();
-        for axis in Axis::ALL {
-            if raised & axis.bit() != 0 {
-                self.driver(axis).pulse(false).map_err(|_| Halt::Pin(axis))?;
-            }
-        }
-        Ok(())
+        // All of them, before one that failed is told of.
+        let x = lower(&mut self.x, Axis::X, raised);
+        let y = lower(&mut self.y, Axis::Y, raised);
+        let z = lower(&mut self.z, Axis::Z, raised);
+        x.and(y).and(z)
     }
 
     fn consume(&mut self) {
@@ -260,7 +240,8 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
         self.halted = true;
         for axis in Axis::ALL {
             // Not the time since the last step: it may be long because the queue ran dry at full speed.
-            self.shared.set_interval(axis, *self.interval.get(axis));
+            let made = self.made.get(axis);
+            self.shared.set_interval(axis, u32::try_from(made.last - made.before).unwrap_or(u32::MAX));
         }
         self.shared.set_halt(halt);
     }
@@ -284,14 +265,43 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
     }
 }
 
-/// Cut to the longest.
-fn ticks_since(then: Ticks, now: Ticks) -> u32 {
-    u32::try_from(now.saturating_sub(then)).unwrap_or(u32::MAX)
+/// The switches of an axis that read active.
+fn read(driver: &mut impl AxisDriver, axis: Axis) -> Result<u8, Halt> {
+    let mut active = 0;
+    for side in [Side::Negative, Side::Positive] {
+        if driver.switch_active(side).map_err(|_| Halt::Pin(axis))? {
+            active |= switch_bit(axis, side);
+        }
+    }
+    Ok(active)
+}
+
+/// Raises the step pin of an axis, if it steps, and counts.
+fn step(
+    driver: &mut impl AxisDriver,
+    made: &mut Made,
+    axis: Axis,
+    event: StepEvent,
+    now: Ticks,
+    shared: &MotionShared,
+) -> Result<(), Halt> {
+    if event.steps(axis) {
+        driver.pulse(true).map_err(|_| Halt::Pin(axis))?;
+        made.count = made.count.wrapping_add(if event.positive(axis) { 1 } else { -1 });
+        made.before = core::mem::replace(&mut made.last, now);
+        shared.set_count(axis, made.count);
+    }
+    Ok(())
+}
+
+/// Lowers the step pin of an axis, if it was raised.
+fn lower(driver: &mut impl AxisDriver, axis: Axis, raised: u8) -> Result<(), Halt> {
+    if raised & axis.bit() != 0 { driver.pulse(false).map_err(|_| Halt::Pin(axis)) } else { Ok(()) }
 }
 
 #[cfg(feature = "defmt")]
 impl<X, Y, Z> defmt::Format for StepExecutor<'_, X, Y, Z> {
     fn format(&self, f: defmt::Formatter<'_>) {
-        defmt::write!(f, "StepExecutor {{ count: {}, consumed: {}, halted: {} }}", self.count, self.consumed, self.halted);
+        defmt::write!(f, "StepExecutor {{ consumed: {}, halted: {} }}", self.consumed, self.halted);
     }
 }

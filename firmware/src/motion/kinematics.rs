@@ -142,7 +142,8 @@ impl Kinematics {
         self.range
     }
 
-    /// The step nearest to a position of [`Kinematics::range`]. Its approach stays within the soft limits.
+    /// The step nearest to a position of [`Kinematics::range`] whose approach stays within the soft limits: less than two steps from it at an end of
+    /// the range, where limit and backlash are rounded to whole steps, half a step elsewhere.
     pub(crate) fn steps(&self, position: Um) -> i32 {
         let (low, high) = match self.approach {
             Side::Positive => (self.min + self.backlash, self.max),

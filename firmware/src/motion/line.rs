@@ -16,8 +16,9 @@ use crate::units::Ticks;
 pub struct Line {
     start: Ticks,
     profile: Profile,
-    /// Steps of the leader that were given out.
+    /// Steps of the leader that were given out, and when the next one is due.
     done: u32,
+    due: Ticks,
     direction: u8,
     /// Steps of each axis over the whole line, and those of the leader.
     steps: PerAxis<u32>,
@@ -38,7 +39,8 @@ impl Line {
             _ => mask & !axis.bit(),
         });
         let profile = Profile::new(leader, leader_rate(&steps, leader, rates));
-        Self { start, profile, done: 0, direction, steps, leader, remainder: PerAxis::splat(leader / 2) }
+        let due = start.saturating_add(profile.time(1));
+        Self { start, profile, done: 0, due, direction, steps, leader, remainder: PerAxis::splat(leader / 2) }
     }
 
     /// The direction of every axis, as in its events.
@@ -56,6 +58,11 @@ impl Line {
         self.start.saturating_add(self.profile.end())
     }
 
+    /// When the next step is due, if there is one.
+    pub fn next_at(&self) -> Option<Ticks> {
+        (self.remaining() > 0).then_some(self.due)
+    }
+
     /// Steps of the leader that are still to come.
     pub fn remaining(&self) -> u32 {
         self.profile.steps().saturating_sub(self.done)
@@ -64,6 +71,11 @@ impl Line {
     /// Ends the line earlier, by the ramp, on the line. Events that were given out stand.
     pub fn stop(&mut self) {
         self.profile.stop_after(self.done);
+        self.find_due();
+    }
+
+    fn find_due(&mut self) {
+        self.due = self.start.saturating_add(self.profile.time(self.done.saturating_add(1)));
     }
 }
 
@@ -74,18 +86,20 @@ impl Iterator for Line {
         if self.remaining() == 0 {
             return None;
         }
+        let at = self.due;
         self.done += 1;
+        self.find_due();
         let mut axes = 0;
         for axis in Axis::ALL {
             let remainder = self.remainder.get_mut(axis);
-            // Both are at most 2^30.
+            // Less than the leader's and at most the leader's 2^31 steps.
             *remainder += *self.steps.get(axis);
             if *remainder >= self.leader {
                 *remainder -= self.leader;
                 axes |= axis.bit();
             }
         }
-        Some(StepEvent { at: self.start.saturating_add(self.profile.time(self.done)), axes, direction: self.direction })
+        Some(StepEvent { at, axes, direction: self.direction })
     }
 }
 

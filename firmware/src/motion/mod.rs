@@ -1,4 +1,14 @@
-//! Motion of the stage, in two halves that share no lock (the crate's text has the whole picture).
+//! Motion of a three-axis stage with step motors, in two halves that share no lock.
+//!
+//! ```text
+//! main loop                                                            timer interrupt
+//! command in um ─► Stage ─► Route ─► Line ─► Profile ─► StepEvent ─► StepQueue ─► StepExecutor ─► AxisDriver ─► pins
+//!                  refuses  legs     axes    times                                limits, emergency, permission
+//!                    ▲                                                                  │
+//!                    └──────────────── MotionShared: position, switches, why it stopped ┘
+//! ```
+//!
+//! Configuration (`config`) is checked once and becomes `kinematics`; homing (`homing`) is a sequence of lines whose ends the switch decides on.
 
 mod axis;
 mod config;
@@ -19,6 +29,7 @@ mod route;
 mod scale;
 mod shared;
 mod stage;
+mod status;
 
 pub use axis::{Axes, Axis, PerAxis, Side};
 pub use config::{AxisConfig, DriverTiming, Homing, Retraction, StageConfig, SwitchHoming};
@@ -31,4 +42,5 @@ pub use line::Line;
 pub use profile::{Profile, Rate};
 pub use queue::{StepEvent, StepQueue, StepReceiver, StepSender};
 pub use shared::MotionShared;
-pub use stage::{MotionEvent, Outcome, Stage, StageState, StageStatus};
+pub use stage::Stage;
+pub use status::{MotionEvent, Outcome, StageState, StageStatus};

@@ -9,26 +9,30 @@ use crate::motion::kinematics::HomingSteps;
 use crate::motion::line::Line;
 use crate::motion::profile::Rate;
 use crate::motion::route::slack_after;
-use crate::motion::stage::{Activity, Leg, MotionEvent, Outcome, Stage};
+use crate::motion::stage::{Activity, Leg, Stage};
+use crate::motion::status::{MotionEvent, Outcome};
 use crate::units::{Ticks, Um};
 
 /// Ticks from planning a leg to its start: the executor looks at its queue every millisecond at least, and the first events must be in it by then.
 const LEAD: Ticks = 2_000;
 
+/// Steps are queued at most so many ticks before they are due, so that slow ones can be stopped as well.
+const AHEAD: Ticks = 20_000;
+
 impl<E: Encoder> Stage<'_, E> {
     /// Carries on what was begun. To be called from the main loop: during a move before the queue runs empty (64 steps are 6 ms at 10,000 steps a
-    /// second), and the executor afterwards, so that it sees what is new.
+    /// second; slow steps are queued 20 ms ahead), and the executor afterwards, so that it sees what is new.
     pub fn poll(&mut self, now: Ticks) -> Option<MotionEvent> {
         self.watch_executor();
         self.watch_encoders();
         self.watch_homing(now);
-        self.feed();
+        self.feed(now);
         if !self.is_quiet() {
             return None;
         }
         self.end_leg(now);
         let event = self.carry_on(now);
-        self.feed();
+        self.feed(now);
         event
     }
 
@@ -88,6 +92,7 @@ impl<E: Encoder> Stage<'_, E> {
         if self.fault.is_none() {
             self.fault = Some(fault);
             self.fault_told = false;
+            self.log();
         }
     }
 
@@ -136,10 +141,10 @@ impl<E: Encoder> Stage<'_, E> {
         }
     }
 
-    /// Fills the queue.
-    fn feed(&mut self) {
+    /// Fills the queue, but not far ahead: what is in it can no longer be slowed down.
+    fn feed(&mut self, now: Ticks) {
         let Some(Leg { line: Some(line), .. }) = &mut self.leg else { return };
-        while self.queue.has_room() {
+        while self.queue.has_room() && line.next_at().is_some_and(|at| at <= now + AHEAD) {
             let Some(event) = line.next() else { return };
             if self.queue.push(event).is_ok() {
                 self.pushed = self.pushed.wrapping_add(1);
@@ -261,6 +266,7 @@ impl<E: Encoder> Stage<'_, E> {
                 }
             }
         }
+        self.log();
     }
 
     fn begin_axis_leg(&mut self, axis: Axis, by: i32, rate: Rate, now: Ticks) {
@@ -273,6 +279,7 @@ impl<E: Encoder> Stage<'_, E> {
         let mut start = now + LEAD + Ticks::from(self.timing.direction_setup_us);
         if !self.shared.is_energised() {
             self.shared.energise(true);
+            // The executor does it within a millisecond, which is less than LEAD.
             start += Ticks::from(self.timing.enable_us);
         }
         let line = Line::new(by, rates, start, self.direction);
@@ -283,6 +290,7 @@ impl<E: Encoder> Stage<'_, E> {
     fn finish(&mut self, outcome: Outcome) -> MotionEvent {
         self.activity = Activity::Idle;
         self.stopping = false;
+        self.log();
         MotionEvent::Finished(outcome)
     }
 }

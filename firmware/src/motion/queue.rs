@@ -205,7 +205,7 @@ mod tests {
     fn two_threads() {
         static QUEUE: StepQueue<8> = StepQueue::new();
         let (mut sender, mut receiver) = QUEUE.split().unwrap();
-        let events = 200_000;
+        let events = 20_000;
         let planner = std::thread::spawn(move || {
             for n in 0..events {
                 while sender.push(event(n)).is_err() {

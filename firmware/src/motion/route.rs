@@ -63,10 +63,12 @@ impl Route {
     }
 }
 
-/// Where an axis goes before its approach: the target itself when getting there takes up the play anyway.
+/// Where an axis goes before its approach: the target itself when getting there takes up the play anyway. Within the limits even if the target is
+/// too close to one, which it can be when z only comes back to where it was stopped.
 fn before(target: i32, position: i32, slack: i32, kinematics: &Kinematics) -> i32 {
     let forward = kinematics.approach.signed(target.wrapping_sub(position));
-    if forward >= slack { target } else { target.wrapping_sub(kinematics.approach.signed(kinematics.backlash)) }
+    let past = if forward >= slack { target } else { target.wrapping_sub(kinematics.approach.signed(kinematics.backlash)) };
+    past.max(kinematics.min).min(kinematics.max)
 }
 
 /// Whether z at a position is out of the way.

@@ -10,77 +10,8 @@ use crate::motion::line::Line;
 use crate::motion::queue::StepSender;
 use crate::motion::route::{Route, is_retracted};
 use crate::motion::shared::MotionShared;
+use crate::motion::status::{StageState, StageStatus};
 use crate::units::{Ticks, Um};
-use postcard::experimental::max_size::MaxSize;
-use serde::{Deserialize, Serialize};
-
-/// What the stage is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum StageState {
-    /// It waits for a command.
-    Idle,
-    /// It looks for its position.
-    Homing,
-    /// It is on its way.
-    Moving,
-    /// It slows down, because it was told to.
-    Stopping,
-    /// A fault is latched.
-    Faulted,
-}
-
-impl core::fmt::Display for StageState {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::Idle => "idle",
-            Self::Homing => "homing",
-            Self::Moving => "moving",
-            Self::Stopping => "stopping",
-            Self::Faulted => "faulted",
-        })
-    }
-}
-
-/// How the stage stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct StageStatus {
-    /// Steps taken, as positions. Meaningful for axes that are homed.
-    pub position: PerAxis<Um>,
-    /// Axes that know their position.
-    pub homed: Axes,
-    /// What it is doing.
-    pub state: StageState,
-    /// Whether a step may still come. Also after a fault, as long as the stage slows down.
-    pub moving: bool,
-    /// The fault, until it is acknowledged.
-    pub fault: Option<MotionFault>,
-}
-
-/// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Outcome {
-    /// At its target.
-    Arrived,
-    /// All axes asked for are homed.
-    Homed,
-    /// It was stopped, by the ramp; the position is true.
-    Stopped,
-    /// By a fault.
-    Failed(MotionFault),
-}
-
-/// What [`Stage::poll`] has to tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum MotionEvent {
-    /// The move or the homing is over, and nothing moves.
-    Finished(Outcome),
-    /// A fault while no command was being carried out.
-    Fault(MotionFault),
-}
 
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -199,6 +130,7 @@ impl<'q, E: Encoder> Stage<'q, E> {
         self.config = changed;
         self.axes = axes;
         self.forget(axis);
+        self.log();
         Ok(())
     }
 
@@ -272,6 +204,7 @@ impl<'q, E: Encoder> Stage<'q, E> {
         if !matches!(self.activity, Activity::Idle) {
             self.stopping = true;
             self.slow_down();
+            self.log();
         }
     }
 
@@ -287,7 +220,7 @@ impl<'q, E: Encoder> Stage<'q, E> {
     pub fn acknowledge(&mut self) -> Result<(), MotionError> {
         let fault = self.fault.ok_or(MotionError::NoFault)?;
         let stop_is_known = fault == MotionFault::EmergencyStop || self.own_stop;
-        if self.is_moving() || !self.shared.is_resumed() || (stop_is_known && !self.halt_seen) {
+        if self.is_moving() || (stop_is_known && !self.halt_seen) {
             return Err(MotionError::Busy);
         }
         if stop_is_known {
@@ -299,6 +232,7 @@ impl<'q, E: Encoder> Stage<'q, E> {
         self.own_stop = false;
         self.fault = None;
         self.fault_told = false;
+        self.log();
         Ok(())
     }
 
@@ -312,6 +246,7 @@ impl<'q, E: Encoder> Stage<'q, E> {
         for axis in Axis::ALL {
             self.forget(axis);
         }
+        self.log();
         Ok(())
     }
 
@@ -410,6 +345,7 @@ impl<'q, E: Encoder> Stage<'q, E> {
         self.stopping = false;
         self.hit = false;
         self.activity = activity;
+        self.log();
     }
 
     /// Whether z has to be out of the way when an axis is homed.
@@ -429,6 +365,12 @@ impl<'q, E: Encoder> Stage<'q, E> {
         self.homed = self.homed.without(axis);
         *self.sent.get_mut(axis) = None;
         *self.slack.get_mut(axis) = self.axes.get(axis).backlash;
+    }
+
+    /// With `defmt`, a line for every change of state.
+    pub(crate) fn log(&self) {
+        #[cfg(feature = "defmt")]
+        defmt::info!("stage: {}", self.status());
     }
 
     /// Steps from zero.

@@ -57,19 +57,19 @@
 //! | `StageSettings` | 0 | `StageSettings` | |
 //! | `ConfigureStage` ([`StageSettings`]) | 15 | `Done` | `Configuration`, `OutOfRange`, `Busy` |
 //! | `SetHeartbeat` (ms) | 3 | `Done` | `OutOfRange` |
-//! | `Home` (axes) | 3 | `Started` | `NoAxis`, `UnknownAxis`, `Busy`, `ScanRunning` |
-//! | `MoveTo` (x, y, z) | 18 | `Started` | `NoAxis`, `UnknownAxis`, `NotHomed`, `OutsideLimits`, `Busy`, `ScanRunning` |
+//! | `Home` (axes) | 3 | `Started` | `NoAxis`, `NoSwitch`, `NotHomed` (z, which retracts first), `Busy`, `TriggerPending`, `ScanRunning` |
+//! | `MoveTo` (x, y, z) | 18 | `Started` | `NoAxis`, `NotHomed`, `OutsideLimits`, `Busy`, `TriggerPending`, `ScanRunning` |
 //! | `MoveBy` (x, y, z) | 18 | `Started` | as `MoveTo` |
 //! | `Stop` | 0 | `Done`; the operation ends with `Stopped` | |
 //! | `EmergencyStop` | 0 | `Done`; then event `Faulted` | |
-//! | `AcknowledgeFault` | 0 | `Done` | `FaultPersists` |
+//! | `AcknowledgeFault` | 0 | `Done` | `FaultPersists`, `NoFault` |
 //! | `Light` (channel, permille, ramp ms) | 7 | `Done` | `UnknownLight`, `LightAboveCeiling`, `OutOfRange` |
-//! | `Trigger` ([`TriggerPulse`]) | 15 | `TriggerStarted` | `NotOnThisBoard`, `OutOfRange`, `Busy`, `ScanRunning` |
+//! | `Trigger` ([`TriggerPulse`]) | 15 | `TriggerStarted` | `OutOfRange`, `Busy`, `TriggerPending`, `ScanRunning` |
 //! | `Scan` ([`ScanPlan`]) | 61 | `Started` | as `MoveTo`, `Trigger` and `Light`; `UnknownField` (first visit) |
 //! | `PauseScan` | 0 | `Done`; then event `ScanPaused` | `NoScan` |
 //! | `ResumeScan` | 0 | `Done` | `NoScan`, `ScanNotPaused` |
 //! | `AbortScan` | 0 | `Done`; the scan ends with `Stopped` | `NoScan` |
-//! | `RepeatField` (field) | 5 | `Done` | `NoScan`, `UnknownField` |
+//! | `RepeatField` (field) | 5 | `Done` | `NoScan`, `UnknownField`, `OutOfRange` |
 //! | `Field` ([`FieldSummary`]) | 26 | `Consistency`: [`Consistency`] | `UnknownLabel`, `EmptyField`, `TooManyPixels`, `ImpossibleSums`, `NotFinite` |
 //! | `BeginField` (label) | 1 | `Done` | `UnknownLabel` |
 //! | `FieldRow` (up to 240 pixels) | 242 | `RowTaken` | `NoOpenField` |
@@ -94,7 +94,7 @@
 //!
 //! # Faults
 //!
-//! `HostLost`, `EmergencyStop`, `LimitHit`, `HomingTimeout`, `SwitchNotFound`, `SwitchStuck`, `LostSteps`, `StepsLate`, `Pin`, `ExecutorSilent`,
+//! `HostLost`, `EmergencyStop`, `LimitHit`, `HomingTimeout`, `SwitchNotFound`, `SwitchStuck`, `LostSteps`, `EncoderSilent`, `StepsLate`, `Pin`, `ExecutorSilent`,
 //! `Internal`: see [`Fault`]. Each puts the lights out, ends motion, and stays until `AcknowledgeFault`.
 
 mod answer;

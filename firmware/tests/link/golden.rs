@@ -2,8 +2,8 @@
 
 use crate::samples;
 use lsr_firmware::wire::{
-    Axis, Direction, End, Ending, Frame, FrameReader, Hello, Message, MessageError, PROTOCOL_VERSION, Part, Reply, Request, ResetReason,
-    ScanOrder, Setting, StageState, StopSource, ToController, ToHost,
+    Axis, Direction, Ending, Frame, FrameReader, Hello, Message, MessageError, PROTOCOL_VERSION, Part, Reply, Request, ResetReason,
+    ScanOrder, Setting, Side, StageState, StopSource, ToController, ToHost,
 };
 use std::fmt::Write;
 
@@ -116,16 +116,15 @@ fn small_enums_keep_their_numbers() {
     }
     assert_eq!(names::<Axis>(), "X Y Z");
     assert_eq!(names::<Direction>(), "Above Below");
-    assert_eq!(names::<End>(), "Minimum Maximum");
+    assert_eq!(names::<Side>(), "Negative Positive");
     assert_eq!(names::<StopSource>(), "Host Button");
     assert_eq!(names::<ScanOrder>(), "Raster Snake");
     assert_eq!(names::<Ending>(), "Done Stopped Faulted(HostLost { heartbeat_ms: 0 })");
     assert_eq!(names::<Part>(), "Axis(X) Light { channel: 0 } Trigger Lamp");
     assert_eq!(names::<StageState>(), "Idle Homing Moving Stopping Faulted");
     assert_eq!(names::<ResetReason>(), "PowerOn External Watchdog Panic BrownOut Unknown");
-    let settings = "StepsPerTurn Microsteps TravelPerTurn Minimum Maximum Speed Acceleration Backlash HomingSpeed HomingSlow BackOff \
-                    HomingTimeout Retraction RetractFrom Settle Heartbeat LightLevel LightRamp TriggerWidth TriggerDelayBefore \
-                    TriggerDelayAfter ScanColumns ScanRows ScanPitchX ScanPitchY";
+    let settings = "Settle Heartbeat LightLevel LightRamp TriggerWidth TriggerDelayBefore TriggerDelayAfter ScanColumns ScanRows \
+                    ScanPitchX ScanPitchY ScanRepeats";
     assert_eq!(names::<Setting>(), settings);
 }
 
@@ -199,61 +198,61 @@ const VERSION_2: &[&str] = &[
     "0405",
     // Beat(Beat { session: 5 })
     "0505",
-    // Request(Request { command: Ping })
+    // Request(Request { session: 5, sequence: 6, command: Ping })
     "02050600",
-    // Request(Request { command: Status })
+    // Request(Request { session: 5, sequence: 6, command: Status })
     "02050601",
-    // Request(Request { command: AxisSettings { axis: Z } })
+    // Request(Request { session: 5, sequence: 6, command: AxisSettings { axis: Z } })
     "0205060202",
-    // Request(Request { command: ConfigureAxis(AxisSettings { axis: Y, steps_per_turn: 200, microsteps: 16, travel_per_turn: Um(...
-    "0205060301c8011080897a010980b489138827d08603c03ed00f64c0843db0ea01",
-    // Request(Request { command: StageSettings })
+    // Request(Request { session: 5, sequence: 6, command: ConfigureAxis(AxisSettings { axis: Y, config: AxisConfig { full_step...
+    "0205060301c8011080897a0980b489138827d08603f403c03e010100bf9a0cd00f64c0843d80bd8314b0ea0101904e",
+    // Request(Request { session: 5, sequence: 6, command: StageSettings })
     "02050604",
-    // Request(Request { command: ConfigureStage(StageSettings { retraction: Um(300000), retract_from: Um(2000000), settle_ms: 50...
-    "02050605c0cf248092f40132",
-    // Request(Request { command: SetHeartbeat { heartbeat_ms: 2000 } })
+    // Request(Request { session: 5, sequence: 6, command: ConfigureStage(StageSettings { retraction: Some(Retraction { over: U...
+    "02050605018092f401c0cf240032",
+    // Request(Request { session: 5, sequence: 6, command: SetHeartbeat { heartbeat_ms: 2000 } })
     "02050606d00f",
-    // Request(Request { command: Home { axes: [true, true, false] } })
+    // Request(Request { session: 5, sequence: 6, command: Home { axes: PerAxis { x: true, y: true, z: false } } })
     "02050607010100",
-    // Request(Request { command: MoveTo { target: [Some(Um(1000)), None, Some(Um(-1))] } })
+    // Request(Request { session: 5, sequence: 6, command: MoveTo { target: PerAxis { x: Some(Um(1000)), y: None, z: Some(Um(-1...
     "0205060801d00f000101",
-    // Request(Request { command: MoveBy { offset: [Some(Um(1000)), None, Some(Um(-1))] } })
+    // Request(Request { session: 5, sequence: 6, command: MoveBy { offset: PerAxis { x: Some(Um(1000)), y: None, z: Some(Um(-1...
     "0205060901d00f000101",
-    // Request(Request { command: Stop })
+    // Request(Request { session: 5, sequence: 6, command: Stop })
     "0205060a",
-    // Request(Request { command: EmergencyStop })
+    // Request(Request { session: 5, sequence: 6, command: EmergencyStop })
     "0205060b",
-    // Request(Request { command: AcknowledgeFault })
+    // Request(Request { session: 5, sequence: 6, command: AcknowledgeFault })
     "0205060c",
-    // Request(Request { command: Light { level: LightLevel { channel: 1, permille: 500 }, ramp_ms: 200 } })
+    // Request(Request { session: 5, sequence: 6, command: Light { level: LightLevel { channel: 1, permille: 500 }, ramp_ms: 20...
     "0205060d01f403c801",
-    // Request(Request { command: Trigger(TriggerPulse { width_us: 500, delay_before_us: 10, delay_after_us: 20000 }) })
+    // Request(Request { session: 5, sequence: 6, command: Trigger(TriggerPulse { width_us: 500, delay_before_us: 10, delay_aft...
     "0205060ef4030aa09c01",
-    // Request(Request { command: Scan(ScanPlan { x: Um(1000000), y: Um(2000000), z: Some(Um(-1)), columns: 10, rows: 10, pitch_x...
+    // Request(Request { session: 5, sequence: 6, command: Scan(ScanPlan { x: Um(1000000), y: Um(2000000), z: Some(Um(-1)), col...
     "0205060f80897a8092f40101010a0a809f499ff736011128f4030aa09c010101f403",
-    // Request(Request { command: PauseScan })
+    // Request(Request { session: 5, sequence: 6, command: PauseScan })
     "02050610",
-    // Request(Request { command: ResumeScan })
+    // Request(Request { session: 5, sequence: 6, command: ResumeScan })
     "02050611",
-    // Request(Request { command: AbortScan })
+    // Request(Request { session: 5, sequence: 6, command: AbortScan })
     "02050612",
-    // Request(Request { command: RepeatField { field: 17 } })
+    // Request(Request { session: 5, sequence: 6, command: RepeatField { field: 17 } })
     "0205061311",
-    // Request(Request { command: Field(FieldSummary { label: 9, pixels: 300, sum: 128, sum_of_squares: 1 }) })
+    // Request(Request { session: 5, sequence: 6, command: Field(FieldSummary { label: 9, pixels: 300, sum: 128, sum_of_squares...
     "0205061409ac02800101",
-    // Request(Request { command: BeginField { label: 9 } })
+    // Request(Request { session: 5, sequence: 6, command: BeginField { label: 9 } })
     "0205061509",
-    // Request(Request { command: FieldRow(RowPixels([0, 255, 7])) })
+    // Request(Request { session: 5, sequence: 6, command: FieldRow(RowPixels([0, 255, 7])) })
     "020506160300ff07",
-    // Request(Request { command: EndField { pixels: 3 } })
+    // Request(Request { session: 5, sequence: 6, command: EndField { pixels: 3 } })
     "0205061703",
-    // Request(Request { command: Moments { label: 200 } })
+    // Request(Request { session: 5, sequence: 6, command: Moments { label: 200 } })
     "02050618c8",
-    // Request(Request { command: AcknowledgeAlarm { label: 1 } })
+    // Request(Request { session: 5, sequence: 6, command: AcknowledgeAlarm { label: 1 } })
     "0205061901",
-    // Request(Request { command: Goodbye })
+    // Request(Request { session: 5, sequence: 6, command: Goodbye })
     "0205061a",
-    // HelloReply(HelloReply { nonce: 5, result: Ok(Welcome { session: 5, boot: 4, next_event: 300, identity: Identity { protocol...
+    // HelloReply(HelloReply { nonce: 5, result: Ok(Welcome { session: 5, boot: 4, next_event: 300, identity: Identity { protoc...
     "8105000504ac0202000100010100020a02e807",
     // HelloReply(HelloReply { nonce: 5, result: Err(ProtocolVersion { expected: 2, found: 3 }) })
     "810501000203",
@@ -261,114 +260,124 @@ const VERSION_2: &[&str] = &[
     "8405",
     // BeatAnswer(BeatAnswer { session: 5, known: true })
     "850501",
-    // Reply(Reply { result: Ok(Done) })
+    // Reply(Reply { session: 5, sequence: 6, result: Ok(Done) })
     "8205060000",
-    // Reply(Reply { result: Ok(Started { operation: 300 }) })
+    // Reply(Reply { session: 5, sequence: 6, result: Ok(Started { operation: 300 }) })
     "8205060001ac02",
-    // Reply(Reply { result: Ok(TriggerStarted { operation: 1, trigger_id: 2 }) })
+    // Reply(Reply { session: 5, sequence: 6, result: Ok(TriggerStarted { operation: 1, trigger_id: 2 }) })
     "82050600020102",
-    // Reply(Reply { result: Ok(Pong(Identity { protocol: 2, firmware: [0, 1, 0], axes: [true, true, false], lights: 2, labels: 1...
+    // Reply(Reply { session: 5, sequence: 6, result: Ok(Pong(Identity { protocol: 2, firmware: [0, 1, 0], axes: PerAxis { x: t...
     "820506000302000100010100020a02e807",
-    // Reply(Reply { result: Ok(Status(Status { uptime_us: 1000000, position: [Um(12345), Um(0), Um(-1)], homed: [true, true, fal...
+    // Reply(Reply { session: 5, sequence: 6, result: Ok(Status(Status { uptime_us: 1000000, position: PerAxis { x: Um(12345), ...
     "8205060004c0843df2c0010001010100020001040000ac0200000200e807000901000002000000",
-    // Reply(Reply { result: Ok(AxisSettings(AxisSettings { axis: Y, steps_per_turn: 200, microsteps: 16, travel_per_turn: Um(100...
-    "820506000501c8011080897a010980b489138827d08603c03ed00f64c0843db0ea01",
-    // Reply(Reply { result: Ok(StageSettings(StageSettings { retraction: Um(300000), retract_from: Um(2000000), settle_ms: 50 })...
-    "8205060006c0cf248092f40132",
-    // Reply(Reply { result: Ok(Consistency(Consistency { z_score: 1.0, alarm: Some(Below) })) })
+    // Reply(Reply { session: 5, sequence: 6, result: Ok(AxisSettings(AxisSettings { axis: Y, config: AxisConfig { full_steps_p...
+    "820506000501c8011080897a0980b489138827d08603f403c03e010100bf9a0cd00f64c0843d80bd8314b0ea0101904e",
+    // Reply(Reply { session: 5, sequence: 6, result: Ok(StageSettings(StageSettings { retraction: Some(Retraction { over: Um(2...
+    "8205060006018092f401c0cf240032",
+    // Reply(Reply { session: 5, sequence: 6, result: Ok(Consistency(Consistency { z_score: 1.0, alarm: Some(Below) })) })
     "82050600070000803f0101",
-    // Reply(Reply { result: Ok(RowTaken { pixels: 240 }) })
+    // Reply(Reply { session: 5, sequence: 6, result: Ok(RowTaken { pixels: 240 }) })
     "8205060008f001",
-    // Reply(Reply { result: Ok(Summed(SummedField { summary: FieldSummary { label: 9, pixels: 300, sum: 128, sum_of_squares: 1 }...
+    // Reply(Reply { session: 5, sequence: 6, result: Ok(Summed(SummedField { summary: FieldSummary { label: 9, pixels: 300, su...
     "820506000909ac02800101000000c000",
-    // Reply(Reply { result: Ok(Moments(LabelMoments { label: 9, fields: 60, mean: 0.5, between_variance: 0.25, within_count_frac...
+    // Reply(Reply { session: 5, sequence: 6, result: Ok(Moments(LabelMoments { label: 9, fields: 60, mean: 0.5, between_varian...
     "820506000a093c0000003f0000803e0000003e00000040",
-    // Reply(Reply { result: Err(ProtocolVersion { expected: 2, found: 3 }) })
+    // Reply(Reply { session: 5, sequence: 6, result: Err(ProtocolVersion { expected: 2, found: 3 }) })
     "82050601000203",
-    // Reply(Reply { result: Err(NoSession) })
+    // Reply(Reply { session: 5, sequence: 6, result: Err(NoSession) })
     "8205060101",
-    // Reply(Reply { result: Err(OutOfOrder { expected: 4, found: 6 }) })
+    // Reply(Reply { session: 5, sequence: 6, result: Err(OutOfOrder { expected: 4, found: 6 }) })
     "82050601020406",
-    // Reply(Reply { result: Err(NotOnThisBoard) })
+    // Reply(Reply { session: 5, sequence: 6, result: Err(NotOnThisBoard) })
     "8205060103",
-    // Reply(Reply { result: Err(Busy { state: Homing }) })
+    // Reply(Reply { session: 5, sequence: 6, result: Err(Busy { state: Homing }) })
     "820506010401",
-    // Reply(Reply { result: Err(ScanRunning) })
+    // Reply(Reply { session: 5, sequence: 6, result: Err(TriggerPending) })
     "8205060105",
-    // Reply(Reply { result: Err(NoScan) })
+    // Reply(Reply { session: 5, sequence: 6, result: Err(ScanRunning) })
     "8205060106",
-    // Reply(Reply { result: Err(ScanNotPaused) })
+    // Reply(Reply { session: 5, sequence: 6, result: Err(NoScan) })
     "8205060107",
-    // Reply(Reply { result: Err(Faulted { fault: LimitHit { axis: Y, end: Minimum } }) })
-    "8205060108020100",
-    // Reply(Reply { result: Err(FaultPersists { fault: LimitHit { axis: Y, end: Minimum } }) })
+    // Reply(Reply { session: 5, sequence: 6, result: Err(ScanNotPaused) })
+    "8205060108",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(Faulted { fault: LimitHit { axis: Y, side: Negative } }) })
     "8205060109020100",
-    // Reply(Reply { result: Err(NotHomed { axis: Y }) })
-    "820506010a01",
-    // Reply(Reply { result: Err(OutsideLimits { axis: Y, minimum: Um(0), maximum: Um(20000000), asked: Um(20000001) }) })
-    "820506010b010080b4891382b48913",
-    // Reply(Reply { result: Err(NoAxis) })
-    "820506010c",
-    // Reply(Reply { result: Err(UnknownAxis { axis: Z }) })
-    "820506010d02",
-    // Reply(Reply { result: Err(OutOfRange { setting: Heartbeat, minimum: 100, maximum: 10000, found: 0 }) })
-    "820506010e0fc801a09c0100",
-    // Reply(Reply { result: Err(NotAscending { lower: Minimum, lower_value: 5, upper: Maximum, upper_value: -5 }) })
-    "820506010f030a0409",
-    // Reply(Reply { result: Err(UnknownLight { channels: 2, found: 2 }) })
-    "82050601100202",
-    // Reply(Reply { result: Err(LightAboveCeiling { channel: 1, ceiling: 800, asked: 1000 }) })
-    "820506011101a006e807",
-    // Reply(Reply { result: Err(UnknownField { fields: 100, found: 100 }) })
-    "82050601126464",
-    // Reply(Reply { result: Err(UnknownLabel { labels: 10, found: 10 }) })
-    "82050601130a0a",
-    // Reply(Reply { result: Err(EmptyField) })
-    "8205060114",
-    // Reply(Reply { result: Err(TooManyPixels) })
-    "8205060115",
-    // Reply(Reply { result: Err(ImpossibleSums) })
-    "8205060116",
-    // Reply(Reply { result: Err(NotFinite) })
-    "8205060117",
-    // Reply(Reply { result: Err(NoOpenField) })
+    // Reply(Reply { session: 5, sequence: 6, result: Err(FaultPersists { fault: LimitHit { axis: Y, side: Negative } }) })
+    "820506010a020100",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(NotHomed { axis: Y }) })
+    "820506010b01",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(OutsideLimits { axis: Y, minimum: Um(0), maximum: Um(20000000), asked...
+    "820506010c010080b4891382b48913",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(NoAxis) })
+    "820506010d",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(UnknownAxis { axis: Z }) })
+    "820506010e02",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(OutOfRange { setting: Heartbeat, minimum: 100, maximum: 10000, found:...
+    "820506010f01c801a09c0100",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(Configuration { error: OutOfRange { axis: Some(Y), field: Min, min: -...
+    "820506011000010103090a0c",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(NoSwitch { axis: Y, side: Positive }) })
+    "82050601110101",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(NoEncoder { axis: Y }) })
+    "820506011201",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(NoFault) })
+    "8205060113",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(UnknownLight { channels: 2, found: 2 }) })
+    "82050601140202",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(LightAboveCeiling { channel: 1, ceiling: 800, asked: 1000 }) })
+    "820506011501a006e807",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(UnknownField { fields: 100, found: 100 }) })
+    "82050601166464",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(UnknownLabel { labels: 10, found: 10 }) })
+    "82050601170a0a",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(EmptyField) })
     "8205060118",
-    // Reply(Reply { result: Err(PixelsMissing { expected: 57600, found: 57360 }) })
-    "820506011980c20390c003",
-    // Reply(Reply { result: Err(Internal) })
+    // Reply(Reply { session: 5, sequence: 6, result: Err(TooManyPixels) })
+    "8205060119",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(ImpossibleSums) })
     "820506011a",
-    // EventMessage(EventMessage { event: Finished { operation: 3, ending: Done, position: [Um(1000), Um(0), Um(0)] } })
+    // Reply(Reply { session: 5, sequence: 6, result: Err(NotFinite) })
+    "820506011b",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(NoOpenField) })
+    "820506011c",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(PixelsMissing { expected: 57600, found: 57360 }) })
+    "820506011d80c20390c003",
+    // Reply(Reply { session: 5, sequence: 6, result: Err(Internal) })
+    "820506011e",
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Finished { operation: 3, ending: Done, position: PerAxis { x...
     "830506000300d00f0000",
-    // EventMessage(EventMessage { event: Exposed(Exposure { operation: 3, trigger_id: 8, time_us: 123456789, position: [Um(1000)...
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Exposed(Exposure { operation: 3, trigger_id: 8, time_us: 123...
     "830506010308959aef3ad00f9f1f0000f4030000",
-    // EventMessage(EventMessage { event: FieldExposed { field: 99, exposure: Exposure { operation: 3, trigger_id: 8, time_us: 12...
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: FieldExposed { field: 99, exposure: Exposure { operation: 3,...
     "83050602630308959aef3ad00f9f1f0000f4030000",
-    // EventMessage(EventMessage { event: ScanPaused { operation: 3, next_visit: 18 } })
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: ScanPaused { operation: 3, next_visit: 18 } })
     "830506030312",
-    // EventMessage(EventMessage { event: Faulted(HostLost { heartbeat_ms: 1000 }) })
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Faulted(HostLost { heartbeat_ms: 1000 }) })
     "8305060400e807",
-    // EventMessage(EventMessage { event: Alarm { label: 9, direction: Above } })
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Alarm { label: 9, direction: Above } })
     "830506050900",
-    // EventMessage(EventMessage { event: Finished { operation: 0, ending: Faulted(HostLost { heartbeat_ms: 1000 }), position: [U...
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Finished { operation: 0, ending: Faulted(HostLost { heartbea...
     "83050600000200e807000000",
-    // EventMessage(EventMessage { event: Finished { operation: 0, ending: Faulted(EmergencyStop { source: Button }), position: [...
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Finished { operation: 0, ending: Faulted(EmergencyStop { sou...
     "8305060000020101000000",
-    // EventMessage(EventMessage { event: Finished { operation: 0, ending: Faulted(LimitHit { axis: X, end: Maximum }), position:...
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Finished { operation: 0, ending: Faulted(LimitHit { axis: X,...
     "830506000002020001000000",
-    // EventMessage(EventMessage { event: Finished { operation: 0, ending: Faulted(HomingTimeout { axis: Z, timeout_ms: 30000 }),...
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Finished { operation: 0, ending: Faulted(HomingTimeout { axi...
     "8305060000020302b0ea01000000",
-    // EventMessage(EventMessage { event: Finished { operation: 0, ending: Faulted(SwitchNotFound { axis: X }), position: [Um(0),...
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Finished { operation: 0, ending: Faulted(SwitchNotFound { ax...
     "8305060000020400000000",
-    // EventMessage(EventMessage { event: Finished { operation: 0, ending: Faulted(SwitchStuck { axis: X, end: Minimum }), positi...
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Finished { operation: 0, ending: Faulted(SwitchStuck { axis:...
     "830506000002050000000000",
-    // EventMessage(EventMessage { event: Finished { operation: 0, ending: Faulted(LostSteps { axis: Y, expected: Um(1000), found...
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Finished { operation: 0, ending: Faulted(LostSteps { axis: Y...
     "8305060000020601d00fbc0f000000",
-    // EventMessage(EventMessage { event: Finished { operation: 0, ending: Faulted(StepsLate { late_us: 12 }), position: [Um(0), ...
-    "830506000002070c000000",
-    // EventMessage(EventMessage { event: Finished { operation: 0, ending: Faulted(Pin { part: Light { channel: 1 } }), position:...
-    "830506000002080101000000",
-    // EventMessage(EventMessage { event: Finished { operation: 0, ending: Faulted(ExecutorSilent), position: [Um(0), Um(0), Um(0...
-    "83050600000209000000",
-    // EventMessage(EventMessage { event: Finished { operation: 0, ending: Faulted(Internal), position: [Um(0), Um(0), Um(0)] } })
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Finished { operation: 0, ending: Faulted(EncoderSilent { axi...
+    "8305060000020700000000",
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Finished { operation: 0, ending: Faulted(StepsLate { late_us...
+    "830506000002080c000000",
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Finished { operation: 0, ending: Faulted(Pin { part: Light {...
+    "830506000002090101000000",
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Finished { operation: 0, ending: Faulted(ExecutorSilent), po...
     "8305060000020a000000",
+    // EventMessage(EventMessage { session: 5, sequence: 6, event: Finished { operation: 0, ending: Faulted(Internal), position...
+    "8305060000020b000000",
 ];

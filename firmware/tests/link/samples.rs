@@ -1,13 +1,13 @@
 //! A message of every kind, every command, answer, refusal, event and fault.
 
 use crate::board::IDENTITY;
-use lsr_firmware::Um;
 use lsr_firmware::wire::{
-    Answer, Axis, AxisSettings, Beat, BeatAnswer, Command, Consistency, Direction, EmergencyStop, EmergencyStopped, End, Ending, ErrorCode,
+    Answer, Axis, AxisSettings, Beat, BeatAnswer, Command, Consistency, Direction, EmergencyStop, EmergencyStopped, Ending, ErrorCode,
     Event, EventMessage, EventTaken, Exposure, Fault, FieldSummary, Hello, HelloReply, LabelMoments, LightLevel, LinkStatistics, Part,
-    PerAxis, ROW_PIXELS, Reply, Request, ResetReason, RowPixels, ScanOrder, ScanPlan, ScanProgress, Setting, StageSettings, StageState,
-    Status, StopSource, SummedField, ToController, ToHost, TriggerPulse, Welcome,
+    PerAxis, ROW_PIXELS, Reply, Request, ResetReason, RowPixels, ScanOrder, ScanPlan, ScanProgress, Setting, Side, StageSettings,
+    StageState, Status, StopSource, SummedField, ToController, ToHost, TriggerPulse, Welcome,
 };
+use lsr_firmware::{AxisConfig, ConfigError, ConfigField, Homing, Retraction, SwitchHoming, Um};
 
 const fn um(nm: i32) -> Um {
     Um::from_nm(nm)
@@ -17,22 +17,33 @@ pub(crate) const SUMMARY: FieldSummary = FieldSummary { label: 9, pixels: 300, s
 
 const AXIS: AxisSettings = AxisSettings {
     axis: Axis::Y,
-    steps_per_turn: 200,
-    microsteps: 16,
-    travel_per_turn: um(1_000_000),
-    reversed: true,
-    minimum: um(-5),
-    maximum: um(20_000_000),
-    speed_um_s: 5_000,
-    acceleration_um_s2: 50_000,
-    backlash: um(4_000),
-    homing_speed_um_s: 2_000,
-    homing_slow_um_s: 100,
-    back_off: um(500_000),
-    homing_timeout_ms: 30_000,
+    config: AxisConfig {
+        full_steps_per_turn: 200,
+        microsteps: 16,
+        travel_per_turn: um(1_000_000),
+        min: um(-5),
+        max: um(20_000_000),
+        max_speed_um_per_s: 5_000,
+        acceleration_um_per_s2: 50_000,
+        sudden_stop_um_per_s: 500,
+        backlash: um(4_000),
+        approach: Side::Positive,
+        homing: Homing::Switch(SwitchHoming {
+            side: Side::Negative,
+            switch_at: um(-100_000),
+            fast_um_per_s: 2_000,
+            slow_um_per_s: 100,
+            back_off: um(500_000),
+            search: um(21_000_000),
+            timeout_ms: 30_000,
+        }),
+        encoder_tolerance: Some(um(5_000)),
+    },
 };
 
-const STAGE: StageSettings = StageSettings { retraction: um(300_000), retract_from: um(2_000_000), settle_ms: 50 };
+const STAGE: StageSettings =
+    StageSettings { retraction: Some(Retraction { over: um(2_000_000), to: um(300_000), side: Side::Negative }), settle_ms: 50 };
+const CONFIGURATION: ConfigError = ConfigError::OutOfRange { axis: Some(Axis::Y), field: ConfigField::Min, min: -5, max: 5, found: 6 };
 const PULSE: TriggerPulse = TriggerPulse { width_us: 500, delay_before_us: 10, delay_after_us: 20_000 };
 const HALF: LightLevel = LightLevel { channel: 1, permille: 500 };
 const CONSISTENCY: Consistency = Consistency { z_score: 1.0, alarm: Some(Direction::Below) };
@@ -162,15 +173,16 @@ pub(crate) fn answers() -> Vec<Answer> {
 }
 
 pub(crate) fn faults() -> Vec<Fault> {
-    let (axis, end) = (Axis::X, End::Maximum);
+    let (axis, side) = (Axis::X, Side::Positive);
     vec![
         Fault::HostLost { heartbeat_ms: 1_000 },
         Fault::EmergencyStop { source: StopSource::Button },
-        Fault::LimitHit { axis, end },
+        Fault::LimitHit { axis, side },
         Fault::HomingTimeout { axis: Axis::Z, timeout_ms: 30_000 },
         Fault::SwitchNotFound { axis },
-        Fault::SwitchStuck { axis, end: End::Minimum },
+        Fault::SwitchStuck { axis, side: Side::Negative },
         Fault::LostSteps { axis: Axis::Y, expected: um(1_000), found: um(990) },
+        Fault::EncoderSilent { axis },
         Fault::StepsLate { late_us: 12 },
         Fault::Pin { part: Part::Light { channel: 1 } },
         Fault::ExecutorSilent,
@@ -179,13 +191,14 @@ pub(crate) fn faults() -> Vec<Fault> {
 }
 
 pub(crate) fn refusals() -> Vec<ErrorCode> {
-    let (axis, fault) = (Axis::Y, Fault::LimitHit { axis: Axis::Y, end: End::Minimum });
+    let (axis, fault) = (Axis::Y, Fault::LimitHit { axis: Axis::Y, side: Side::Negative });
     vec![
         ErrorCode::ProtocolVersion { expected: 2, found: 3 },
         ErrorCode::NoSession,
         ErrorCode::OutOfOrder { expected: 4, found: 6 },
         ErrorCode::NotOnThisBoard,
         ErrorCode::Busy { state: StageState::Homing },
+        ErrorCode::TriggerPending,
         ErrorCode::ScanRunning,
         ErrorCode::NoScan,
         ErrorCode::ScanNotPaused,
@@ -196,7 +209,10 @@ pub(crate) fn refusals() -> Vec<ErrorCode> {
         ErrorCode::NoAxis,
         ErrorCode::UnknownAxis { axis: Axis::Z },
         ErrorCode::OutOfRange { setting: Setting::Heartbeat, minimum: 100, maximum: 10_000, found: 0 },
-        ErrorCode::NotAscending { lower: Setting::Minimum, lower_value: 5, upper: Setting::Maximum, upper_value: -5 },
+        ErrorCode::Configuration { error: CONFIGURATION },
+        ErrorCode::NoSwitch { axis, side: Side::Positive },
+        ErrorCode::NoEncoder { axis },
+        ErrorCode::NoFault,
         ErrorCode::UnknownLight { channels: 2, found: 2 },
         ErrorCode::LightAboveCeiling { channel: 1, ceiling: 800, asked: 1_000 },
         ErrorCode::UnknownField { fields: 100, found: 100 },

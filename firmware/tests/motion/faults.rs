@@ -7,6 +7,8 @@ use lsr_firmware::{
     PerAxis, Polarity, Side, Stage, StageConfig, StageState, StepExecutor, StepQueue, Um,
 };
 
+use proptest::prelude::*;
+
 const X: Axes = Axes::NONE.with(Axis::X);
 
 fn running_at_full_speed() -> Rig {
@@ -63,6 +65,13 @@ fn glitches_are_ignored() {
     assert_eq!(rig.go(only(Axis::X, um(4_000))), Outcome::Arrived);
     assert!(rig.now > now + 800 * 1_003);
     assert_eq!(rig.motor(Axis::X), 16_000);
+
+    // In time with the steps, at the step and at its pulse's end: the look in between says otherwise.
+    let mut rig = running_at_full_speed();
+    let step = rig.take_edges().last().unwrap().at;
+    let glitches = (0..5_000).map(|i| (Side::Positive, step + 50 * i - 1, step + 50 * i + 5)).collect();
+    rig.change(Axis::X, |x| x.glitches = glitches);
+    assert_eq!(rig.finish(), Outcome::Arrived);
 
     // One as long as two windows and the interval between two steps is no glitch.
     let mut rig = running_at_full_speed();
@@ -145,7 +154,9 @@ fn a_move_right_after_the_acknowledgement_is_whole() {
     rig.shared.emergency_stop();
     rig.run_for(5_000);
     rig.stage.acknowledge().unwrap();
-    assert_eq!(rig.go(only(Axis::X, um(1_000))), Outcome::Arrived);
+    rig.stage.move_to(only(Axis::X, um(1_000))).unwrap();
+    assert_eq!(rig.stage.poll(rig.now), None, "the executor has not been called since");
+    assert_eq!(rig.finish(), Outcome::Arrived);
     assert_eq!(rig.motor(Axis::X), 4_000);
 }
 
@@ -232,7 +243,11 @@ fn a_push_is_noticed() {
     assert_eq!(rig.run_for(5_000), None, "8 um are allowed");
     rig.change(Axis::Z, |z| z.motor += 1);
     let fault = MotionFault::LostSteps { axis: Axis::Z, tolerance: um(8), found: Um::from_nm(8_250) };
-    assert_eq!(rig.run_for(5_000), Some(MotionEvent::Fault(fault)));
+    assert_eq!(rig.stage.poll(rig.now), Some(MotionEvent::Fault(fault)));
+    // The executor has not stopped yet: it is asked to, and must not be found stopped after the acknowledgement.
+    assert_eq!(rig.stage.acknowledge(), Err(MotionError::Busy));
+    rig.acknowledge();
+    assert_eq!(rig.go(only(Axis::X, um(1))), Outcome::Arrived);
     assert_eq!(fault.to_string(), "axis z has lost steps: the encoder is off by 8.250 um, expected at most 8.000 um");
 }
 
@@ -259,6 +274,57 @@ fn an_encoder_that_cannot_be_read_is_a_fault() {
     let silent = rig.run_for(100_000);
     assert!(matches!(silent, Some(MotionEvent::Finished(Outcome::Failed(MotionFault::EncoderSilent { .. })))), "{silent:?}");
     assert!(!rig.stage.status().homed.contains(Axis::X));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    /// At any time of any move, from any context: the step whose pulse has begun is the last, what was counted was made, and after the
+    /// acknowledgement nothing that was queued comes back.
+    #[test]
+    fn an_emergency_stop_at_any_time(x in 0..4_000, y in 0..4_000, z in 0..4_000, at in 0..1_200_000_u64, hung in any::<bool>()) {
+        let mut rig = Rig::at(stage_config(), um(2_000));
+        rig.stage.move_to(to(x, y, z)).unwrap();
+        if rig.run_for(at).is_none() {
+            let before = rig.take_edges();
+            rig.hung = hung;
+            rig.shared.emergency_stop();
+            // The main loop may hear of it at once, or not at all while it hangs.
+            let heard = rig.run_for(1_000);
+            rig.hung = false;
+            let failed = Outcome::Failed(MotionFault::EmergencyStop);
+            prop_assert!(heard.is_none() || (heard == Some(MotionEvent::Finished(failed)) && !hung));
+            if heard.is_none() {
+                prop_assert_eq!(rig.finish(), failed);
+            }
+            rig.acknowledge();
+            prop_assert_eq!(rig.run_for(100_000), None);
+            prop_assert!(rig.take_edges().is_empty());
+            for axis in Axis::ALL {
+                let made: i64 = before.iter().filter(|edge| edge.axis == axis).map(|edge| edge.by).sum();
+                prop_assert_eq!(i64::from(rig.stage.status().position.get(axis).nm()), 2_000_000 + 250 * made);
+            }
+        }
+    }
+
+    /// A switch anywhere on the way of either of two axes, at any speed: no step beyond it.
+    #[test]
+    fn a_limit_anywhere(x in 1..16_000_i64, y in 1..16_000_i64, to_x in 0..4_001, to_y in 0..4_001) {
+        let mut rig = Rig::at(stage_config(), um(0));
+        rig.change(Axis::X, |axis| axis.positive_switch = x);
+        rig.change(Axis::Y, |axis| axis.positive_switch = y);
+        let reached = i64::from(to_x) * 4 <= x && i64::from(to_y) * 4 <= y;
+        let outcome = rig.go(to(to_x, to_y, 0));
+        match outcome {
+            Outcome::Arrived => prop_assert!(reached),
+            Outcome::Failed(MotionFault::Limit { axis, side: Side::Positive }) => {
+                prop_assert!(!reached);
+                prop_assert_eq!(rig.motor(axis), if axis == Axis::X { x } else { y });
+            }
+            other => prop_assert!(false, "{other:?}"),
+        }
+        prop_assert!(rig.motor(Axis::X) <= x && rig.motor(Axis::Y) <= y);
+    }
 }
 
 struct Loose;

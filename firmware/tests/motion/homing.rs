@@ -97,6 +97,25 @@ fn each_approach_ends_at_the_switch() {
     assert!(slow > 590, "{slow} slow steps");
 }
 
+/// Contacts that bounce for 15 ms after the axis has backed off: the switch is asked later.
+#[test]
+fn a_bouncing_switch_is_waited_for() {
+    let homed = |bounces: Vec<u64>| {
+        let mut rig = rig(stage_config());
+        rig.change(Axis::X, |x| x.glitches = bounces.into_iter().map(|at| (Side::Negative, at, at + 15_000)).collect());
+        rig.stage.home(Axes::NONE.with(Axis::X)).unwrap();
+        assert_eq!(rig.finish(), Outcome::Homed);
+        assert_eq!(rig.motor(Axis::X), -400);
+        rig.take_edges()
+    };
+    let edges = homed(Vec::new());
+    // The last step of each way back: before a turn, and the very last.
+    let mut ends: Vec<u64> = edges.windows(2).filter(|pair| pair[0].by > 0 && pair[1].by < 0).map(|pair| pair[0].at).collect();
+    ends.extend(edges.last().map(|edge| edge.at));
+    assert_eq!(ends.len(), 2);
+    assert_eq!(homed(ends), edges);
+}
+
 #[test]
 fn the_positive_end_works_alike() {
     let mut rig = rig(switch_homing(|homing| (homing.side, homing.switch_at) = (Side::Positive, um(4_050))));
@@ -156,6 +175,21 @@ fn a_switch_that_stays_active_is_a_fault() {
     rig.change(Axis::Y, |y| y.negative_stuck = Some(true));
     assert_eq!(rig.finish(), stuck);
     assert_eq!(rig.motor(Axis::Y), -400);
+
+    // From the second hit on: the position would be known, but not whether the switch works.
+    let mut rig = self::rig(stage_config());
+    rig.stage.home(Axes::NONE.with(Axis::Y)).unwrap();
+    for back_off in [-400, i64::MAX] {
+        while rig.motor(Axis::Y) > -1_000 {
+            assert_eq!(rig.run_for(100), None);
+        }
+        while rig.motor(Axis::Y) < back_off.min(-999) {
+            assert_eq!(rig.run_for(100), None);
+        }
+    }
+    rig.change(Axis::Y, |y| y.negative_stuck = Some(true));
+    assert_eq!(rig.finish(), stuck);
+    assert_eq!((rig.motor(Axis::Y), rig.stage.status().homed), (-400, Axes::NONE));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod config;
+mod executor;
 mod faults;
 mod homing;
 mod line;

@@ -1,6 +1,6 @@
 //! Moves: where they end, when their steps are, from which side they come, and what is refused.
 
-use crate::sim::{Edge, Rig, axis, only, stage_config, to, um};
+use crate::sim::{Edge, Rig, axis, here, only, stage_config, to, um};
 use lsr_firmware::{
     Axes, Axis, AxisConfig, DriverTiming, Homing, Line, MotionError, Outcome, PerAxis, Rate, Retraction, Side, StageConfig, StageState, Um,
 };
@@ -139,6 +139,40 @@ fn z_retracts_before_long_moves_only() {
     assert_eq!(rig.stage.status().position, PerAxis { x: um(1_000), y: um(2_400), z: um(1_200) });
 }
 
+/// z was stopped where it cannot be sent, between the limit and the way of the approach: it comes back there, and not past the limit.
+#[test]
+fn z_comes_back_within_the_limits() {
+    let retraction = Some(Retraction { over: um(500), to: um(1_000), side: Side::Positive });
+    let mut rig = Rig::at(StageConfig { retraction, ..with(|config| config.backlash = um(100)) }, um(2_000));
+    assert_eq!(rig.go(only(Axis::Z, um(500))), Outcome::Arrived);
+    rig.stage.move_to(only(Axis::Z, um(100))).unwrap();
+    while rig.stage.status().position.z > um(40) {
+        assert_eq!(rig.run_for(100), None);
+    }
+    rig.stage.stop();
+    assert_eq!(rig.finish(), Outcome::Stopped);
+    let stopped = rig.stage.status().position.z;
+    assert!(stopped < um(40));
+    rig.take_edges();
+    assert_eq!(rig.go(only(Axis::X, um(100))), Outcome::Arrived);
+    assert_eq!(rig.stage.status().position.z, stopped);
+    let lowest = rig.take_edges().iter().filter(|edge| edge.axis == Axis::Z).map(|edge| edge.motor).min();
+    assert_eq!(lowest, Some(-8_000), "the limit is 2,000 um below where it started");
+}
+
+/// z that had to get out of the way is still where it was sent, not where the nearest step is.
+#[test]
+fn retraction_does_not_forget_where_z_was_sent() {
+    let retraction = Some(Retraction { over: um(500), to: um(0), side: Side::Negative });
+    let mut rig = Rig::at(StageConfig { retraction, ..with(|config| config.travel_per_turn = um(960)) }, um(0));
+    assert_eq!(rig.go(only(Axis::Z, Um::from_nm(100_100))), Outcome::Arrived);
+    assert_eq!(rig.motor(Axis::Z), 334); // 333.67 steps of 0.3 um
+    assert_eq!(rig.go(only(Axis::X, um(900))), Outcome::Arrived);
+    rig.stage.move_by(only(Axis::Z, Um::from_nm(-100))).unwrap();
+    assert_eq!(rig.finish(), Outcome::Arrived);
+    assert_eq!(rig.motor(Axis::Z), 333);
+}
+
 #[test]
 fn a_long_move_needs_z_to_be_homed() {
     let retraction = Some(Retraction { over: um(500), to: um(1_000), side: Side::Negative });
@@ -191,6 +225,37 @@ fn a_stop_takes_the_ramp_and_the_queue() {
     // At rest it is nothing.
     rig.stage.stop();
     assert_eq!((rig.stage.status().state, rig.run_for(10_000)), (StageState::Idle, None));
+}
+
+/// Slow steps are not queued for longer than 20 ms: here 2.5 ms each, and 2 ms of ramp.
+#[test]
+fn slow_moves_stop_as_soon() {
+    let mut rig = Rig::at(with(|config| config.max_speed_um_per_s = 100), um(0));
+    rig.stage.move_to(only(Axis::X, um(100))).unwrap();
+    assert_eq!(rig.run_for(500_000), None);
+    let before = rig.now;
+    rig.stage.stop();
+    assert_eq!(rig.run_for(20_000 + 2 * 2_500 + 2_000 + 700).map(|event| format!("{event:?}")), Some("Finished(Stopped)".into()));
+    let steps = rig.take_edges().into_iter().filter(|edge| edge.at > before).count();
+    assert!(steps <= 20_000 / 2_500 + 2, "{steps}");
+    // However slow: the executor is called every millisecond, and can be seen to be.
+    let mut rig = Rig::at(with(|config| config.max_speed_um_per_s = 1), um(0));
+    rig.poll_every = 10_000;
+    rig.stage.move_to(only(Axis::X, um(100))).unwrap();
+    let calls = rig.shared.executor_calls();
+    assert_eq!(rig.run_for(2_000_000), None);
+    assert!(rig.take_edges().len() < 10 && rig.shared.executor_calls() - calls >= 2_000);
+}
+
+/// Motors that need 50 ms to come to their current: the pins assert that they get them.
+#[test]
+fn motors_are_given_time_to_wake() {
+    let mut rig = Rig::new(here(stage_config(), um(0)), DriverTiming { enable_us: 50_000, ..DriverTiming::default() });
+    rig.stage.home(Axes::ALL).unwrap();
+    assert_eq!(rig.finish(), Outcome::Homed);
+    let before = rig.now;
+    assert_eq!(rig.go(only(Axis::Y, um(1))), Outcome::Arrived);
+    assert!(rig.take_edges()[0].at - before >= 50_000);
 }
 
 #[test]

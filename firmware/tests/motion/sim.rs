@@ -41,6 +41,7 @@ pub(crate) struct Mechanics {
     raised_at: Ticks,
     lowered_at: Ticks,
     turned_at: Ticks,
+    pub(crate) energised_at: Ticks,
 }
 
 /// Everything outside the controller.
@@ -50,6 +51,29 @@ pub(crate) struct World {
     pub(crate) axes: PerAxis<Mechanics>,
     pub(crate) edges: Vec<Edge>,
     timing: DriverTiming,
+}
+
+impl World {
+    pub(crate) fn new(timing: DriverTiming) -> Rc<RefCell<Self>> {
+        let mechanics = Mechanics {
+            motor: 0,
+            negative_switch: -1_000,
+            positive_switch: 100_000,
+            negative_stuck: None,
+            glitches: Vec::new(),
+            blocked: false,
+            broken: false,
+            energised: true,
+            positive: true,
+            high: false,
+            raised_at: 0,
+            lowered_at: 0,
+            turned_at: 0,
+            energised_at: 0,
+        };
+        let axes = PerAxis { x: mechanics.clone(), y: mechanics.clone(), z: mechanics };
+        Rc::new(RefCell::new(Self { now: 1_000_000, axes, edges: Vec::new(), timing }))
+    }
 }
 
 #[derive(Clone)]
@@ -84,7 +108,7 @@ impl Pin {
                 if high {
                     assert!(now - axis.lowered_at >= timing.pulse_us.into(), "the pause between pulses");
                     assert!(now - axis.turned_at >= timing.direction_setup_us.into(), "the direction's set-up time");
-                    assert!(axis.energised, "a step of a motor without current");
+                    assert!(axis.energised && now - axis.energised_at >= timing.enable_us.into(), "the motor's current");
                     axis.raised_at = now;
                     let by = if axis.positive { 1 } else { -1 };
                     if !axis.blocked {
@@ -104,7 +128,10 @@ impl Pin {
                 }
                 axis.positive = high;
             }
-            Kind::Enable => axis.energised = !high,
+            Kind::Enable => {
+                axis.energised = !high;
+                axis.energised_at = now;
+            }
             Kind::Limit(_) => panic!("an input is not set"),
         }
         Ok(())
@@ -161,7 +188,20 @@ impl Encoder for SimEncoder {
     }
 }
 
-type Pins = AxisPins<Pin, Pin, Pin, Pin, Pin>;
+pub(crate) type Pins = AxisPins<Pin, Pin, Pin, Pin, Pin>;
+
+/// The pins of an axis.
+pub(crate) fn pins(world: &Rc<RefCell<World>>, axis: Axis) -> Pins {
+    let pin = |kind| Pin { world: world.clone(), axis, kind };
+    AxisPins {
+        step: pin(Kind::Step),
+        direction: pin(Kind::Direction),
+        enable: Some(pin(Kind::Enable)),
+        negative_limit: Some(pin(Kind::Limit(Side::Negative))),
+        positive_limit: Some(pin(Kind::Limit(Side::Positive))),
+        polarity: Polarity::default(),
+    }
+}
 
 /// Controller and world, with a clock.
 pub(crate) struct Rig {
@@ -231,39 +271,12 @@ pub(crate) fn here(config: StageConfig, position: Um) -> StageConfig {
 
 impl Rig {
     pub(crate) fn new(config: StageConfig, timing: DriverTiming) -> Self {
-        let mechanics = Mechanics {
-            motor: 0,
-            negative_switch: -1_000,
-            positive_switch: 100_000,
-            negative_stuck: None,
-            glitches: Vec::new(),
-            blocked: false,
-            broken: false,
-            energised: true,
-            positive: true,
-            high: false,
-            raised_at: 0,
-            lowered_at: 0,
-            turned_at: 0,
-        };
-        let now = 1_000_000;
-        let axes = PerAxis { x: mechanics.clone(), y: mechanics.clone(), z: mechanics };
-        let world = Rc::new(RefCell::new(World { now, axes, edges: Vec::new(), timing }));
-        let pins = |axis| {
-            let pin = |kind| Pin { world: world.clone(), axis, kind };
-            AxisPins {
-                step: pin(Kind::Step),
-                direction: pin(Kind::Direction),
-                enable: Some(pin(Kind::Enable)),
-                negative_limit: Some(pin(Kind::Limit(Side::Negative))),
-                positive_limit: Some(pin(Kind::Limit(Side::Positive))),
-                polarity: Polarity::default(),
-            }
-        };
+        let world = World::new(timing);
+        let now = world.borrow().now;
         let shared: &'static MotionShared = Box::leak(Box::new(MotionShared::new()));
         let queue: &'static StepQueue = Box::leak(Box::new(StepQueue::new()));
         let (producer, consumer) = queue.split().unwrap();
-        let axes = (pins(Axis::X), pins(Axis::Y), pins(Axis::Z));
+        let axes = (pins(&world, Axis::X), pins(&world, Axis::Y), pins(&world, Axis::Z));
         let executor = StepExecutor::new(timing, shared, consumer, axes).unwrap();
         let silent = Rc::new(RefCell::new(false));
         let encoders = PerAxis::from_fn(|axis| {
@@ -335,7 +348,7 @@ impl Rig {
 
     /// How the command ends, and that nothing moves after it.
     pub(crate) fn finish(&mut self) -> Outcome {
-        match self.run_for(600_000_000) {
+        match self.run_for(2_000_000_000) {
             Some(MotionEvent::Finished(outcome)) => {
                 let edges = self.world.borrow().edges.len();
                 assert!(!self.stage.status().moving);
