@@ -1,0 +1,392 @@
+//! The half in the main loop: commands in micrometres become legs, and legs become events in the executor's queue.
+
+use crate::motion::axis::{Axes, Axis, PerAxis};
+use crate::motion::config::{AxisConfig, DriverTiming, Homing, Retraction, StageConfig};
+use crate::motion::encoder::{Encoder, NoEncoder};
+use crate::motion::error::{MotionError, MotionFault};
+use crate::motion::homing::HomeRun;
+use crate::motion::kinematics::{HomingSteps, Kinematics};
+use crate::motion::line::Line;
+use crate::motion::queue::StepSender;
+use crate::motion::route::{Route, is_retracted};
+use crate::motion::shared::MotionShared;
+use crate::motion::status::{StageState, StageStatus};
+use crate::units::{Ticks, Um};
+
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(crate) enum Activity {
+    Idle,
+    Move(Route, PerAxis<Option<Um>>),
+    Home(HomeRun),
+}
+
+/// A leg under way: the rest of it, and the steps counted at its start.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(crate) struct Leg {
+    /// `None`: cut off.
+    pub(crate) line: Option<Line>,
+    pub(crate) from: PerAxis<i32>,
+}
+
+/// Plans the stage's motion. Owned by the main loop.
+///
+/// Commands only begin something; [`Stage::poll`] carries it on and says how it ended.
+pub struct Stage<'q, E = NoEncoder> {
+    config: StageConfig,
+    pub(crate) timing: DriverTiming,
+    pub(crate) axes: PerAxis<Kinematics>,
+    pub(crate) shared: &'q MotionShared,
+    pub(crate) queue: StepSender<'q>,
+    pub(crate) encoders: PerAxis<Option<E>>,
+    /// Encoder less counted position, in nanometres, when the axis was homed.
+    pub(crate) encoder_offset: PerAxis<i64>,
+    /// The executor's count at position 0.
+    pub(crate) origin: PerAxis<i32>,
+    pub(crate) homed: Axes,
+    /// Steps in the direction of approach until the play is taken up.
+    pub(crate) slack: PerAxis<i32>,
+    /// Where each axis was sent, if it is there: relative moves go on from it, so that their roundings do not add up.
+    pub(crate) sent: PerAxis<Option<Um>>,
+    pub(crate) activity: Activity,
+    pub(crate) leg: Option<Leg>,
+    pub(crate) not_before: Ticks,
+    pub(crate) pushed: u32,
+    pub(crate) direction: u8,
+    pub(crate) stopping: bool,
+    pub(crate) fault: Option<MotionFault>,
+    pub(crate) fault_told: bool,
+    /// The executor's halt has been dealt with.
+    pub(crate) halt_seen: bool,
+    /// The emergency stop is the stage's own: it goes with its fault.
+    pub(crate) own_stop: bool,
+    /// The leg ended at the switch that it was for.
+    pub(crate) hit: bool,
+}
+
+impl<'q, E: Encoder> Stage<'q, E> {
+    /// A stage that knows no position yet. `timing` is the executor's.
+    ///
+    /// # Errors
+    /// [`MotionError::Config`], [`MotionError::NoEncoder`].
+    pub fn new(
+        config: StageConfig,
+        timing: DriverTiming,
+        shared: &'q MotionShared,
+        queue: StepSender<'q>,
+        encoders: PerAxis<Option<E>>,
+    ) -> Result<Self, MotionError> {
+        let axes = config.kinematics(&timing)?;
+        for axis in Axis::ALL {
+            if axes.get(axis).encoder_tolerance.is_some() && encoders.get(axis).is_none() {
+                return Err(MotionError::NoEncoder { axis });
+            }
+        }
+        let pushed = shared.consumed();
+        Ok(Self {
+            config,
+            timing,
+            axes,
+            shared,
+            queue,
+            encoders,
+            encoder_offset: PerAxis::splat(0),
+            origin: PerAxis::splat(0),
+            homed: Axes::NONE,
+            slack: PerAxis::from_fn(|axis| axes.get(axis).backlash),
+            sent: PerAxis::splat(None),
+            activity: Activity::Idle,
+            leg: None,
+            not_before: 0,
+            pushed,
+            direction: 0,
+            stopping: false,
+            fault: None,
+            fault_told: false,
+            halt_seen: false,
+            own_stop: false,
+            hit: false,
+        })
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &StageConfig {
+        &self.config
+    }
+
+    /// Replaces the configuration of an axis, which is no longer homed then. One that is refused changes nothing.
+    ///
+    /// # Errors
+    /// [`MotionError::Busy`], [`MotionError::Config`], [`MotionError::NoEncoder`].
+    pub fn configure(&mut self, axis: Axis, config: AxisConfig) -> Result<(), MotionError> {
+        self.check_idle()?;
+        let mut changed = self.config;
+        *changed.axes.get_mut(axis) = config;
+        let axes = changed.kinematics(&self.timing)?;
+        if config.encoder_tolerance.is_some() && self.encoders.get(axis).is_none() {
+            return Err(MotionError::NoEncoder { axis });
+        }
+        self.config = changed;
+        self.axes = axes;
+        self.forget(axis);
+        self.log();
+        Ok(())
+    }
+
+    /// Replaces whether, when and where z retracts. A retraction that is refused changes nothing.
+    ///
+    /// # Errors
+    /// [`MotionError::Busy`], [`MotionError::Config`].
+    pub fn set_retraction(&mut self, retraction: Option<Retraction>) -> Result<(), MotionError> {
+        self.check_idle()?;
+        let changed = StageConfig { retraction, ..self.config };
+        changed.validate(&self.timing)?;
+        self.config = changed;
+        Ok(())
+    }
+
+    /// Begins to home axes: z first, and out of the way of x and y if the configuration has it retract. They are not homed until it has ended.
+    ///
+    /// # Errors
+    /// [`MotionError::Faulted`], [`MotionError::Busy`], [`MotionError::Forbidden`], [`MotionError::NoAxis`], [`MotionError::NoSwitch`];
+    /// [`MotionError::NotHomed`] of z, if it has to retract and is not among the axes.
+    pub fn home(&mut self, axes: Axes) -> Result<(), MotionError> {
+        self.check_ready()?;
+        if axes.is_empty() {
+            return Err(MotionError::NoAxis);
+        }
+        for axis in Axis::ALL.into_iter().filter(|axis| axes.contains(*axis)) {
+            let Homing::Switch(switch) = self.config.axes.get(axis).homing else { continue };
+            if !self.shared.has_switch(axis, switch.side) {
+                return Err(MotionError::NoSwitch { axis, side: switch.side });
+            }
+            if self.retracts_for(axis) && !(self.homed.contains(Axis::Z) || axes.contains(Axis::Z)) {
+                return Err(MotionError::NotHomed { axis: Axis::Z });
+            }
+        }
+        for axis in Axis::ALL.into_iter().filter(|axis| axes.contains(*axis)) {
+            self.homed = self.homed.without(axis);
+            *self.sent.get_mut(axis) = None;
+        }
+        self.begin(Activity::Home(HomeRun::new(axes)));
+        Ok(())
+    }
+
+    /// Begins to move axes to positions, together on straight lines. Axes without one stay.
+    ///
+    /// # Errors
+    /// [`MotionError::Faulted`], [`MotionError::Busy`], [`MotionError::Forbidden`], [`MotionError::NoAxis`], [`MotionError::NotHomed`],
+    /// [`MotionError::OutsideLimits`].
+    pub fn move_to(&mut self, target: PerAxis<Option<Um>>) -> Result<(), MotionError> {
+        self.check_ready()?;
+        self.check_homed(&target)?;
+        self.go(target)
+    }
+
+    /// Begins to move axes by distances from where they were sent last (or from where they are, if they did not get there).
+    ///
+    /// # Errors
+    /// As [`Stage::move_to`].
+    pub fn move_by(&mut self, distance: PerAxis<Option<Um>>) -> Result<(), MotionError> {
+        self.check_ready()?;
+        self.check_homed(&distance)?;
+        let position = self.position();
+        self.go(PerAxis::from_fn(|axis| {
+            let from = self.sent.get(axis).unwrap_or(*position.get(axis));
+            // Cut to the longest: beyond every soft limit.
+            distance.get(axis).map(|by| Um::saturating_from_nm(i64::from(from.nm()) + i64::from(by.nm())))
+        }))
+    }
+
+    /// Ends the move or the homing by the ramp. The position stays true. Nothing happens at rest.
+    pub fn stop(&mut self) {
+        if !matches!(self.activity, Activity::Idle) {
+            self.stopping = true;
+            self.slow_down();
+            self.log();
+        }
+    }
+
+    /// Stops everything at once ([`MotionShared::emergency_stop`]): a fault.
+    pub fn emergency_stop(&mut self) {
+        self.shared.emergency_stop();
+    }
+
+    /// Ends a fault, when everything rests.
+    ///
+    /// # Errors
+    /// [`MotionError::NoFault`]; [`MotionError::Busy`] as long as something moves or the executor has not been called since.
+    pub fn acknowledge(&mut self) -> Result<(), MotionError> {
+        let fault = self.fault.ok_or(MotionError::NoFault)?;
+        let stop_is_known = fault == MotionFault::EmergencyStop || self.own_stop;
+        if self.is_moving() || (stop_is_known && !self.halt_seen) {
+            return Err(MotionError::Busy);
+        }
+        if stop_is_known {
+            self.shared.clear_emergency();
+        }
+        if self.halt_seen {
+            self.resume();
+        }
+        self.own_stop = false;
+        self.fault = None;
+        self.fault_told = false;
+        self.log();
+        Ok(())
+    }
+
+    /// Switches the motors off. No axis is homed then. They are switched on by the next move.
+    ///
+    /// # Errors
+    /// [`MotionError::Busy`]
+    pub fn release(&mut self) -> Result<(), MotionError> {
+        self.check_idle()?;
+        self.shared.energise(false);
+        for axis in Axis::ALL {
+            self.forget(axis);
+        }
+        self.log();
+        Ok(())
+    }
+
+    /// How the stage stands.
+    pub fn status(&self) -> StageStatus {
+        let state = match (self.fault, self.activity) {
+            (Some(_), _) => StageState::Faulted,
+            (None, Activity::Idle) => StageState::Idle,
+            (None, _) if self.stopping => StageState::Stopping,
+            (None, Activity::Move(..)) => StageState::Moving,
+            (None, Activity::Home(_)) => StageState::Homing,
+        };
+        StageStatus { position: self.position(), homed: self.homed, state, moving: self.is_moving(), fault: self.fault }
+    }
+
+    /// Whether a step may still come.
+    pub fn is_moving(&self) -> bool {
+        self.leg.is_some() || !matches!(self.activity, Activity::Idle) || self.shared.consumed() != self.pushed
+    }
+
+    /// The positions that can be asked for, ends included.
+    pub fn range(&self, axis: Axis) -> (Um, Um) {
+        self.axes.get(axis).range()
+    }
+
+    fn check_idle(&self) -> Result<(), MotionError> {
+        if self.is_moving() { Err(MotionError::Busy) } else { Ok(()) }
+    }
+
+    fn check_ready(&self) -> Result<(), MotionError> {
+        if let Some(fault) = self.fault {
+            return Err(MotionError::Faulted { fault });
+        }
+        self.check_idle()?;
+        if self.shared.is_permitted() { Ok(()) } else { Err(MotionError::Forbidden) }
+    }
+
+    fn check_homed(&self, asked: &PerAxis<Option<Um>>) -> Result<(), MotionError> {
+        let mut moving = Axis::ALL.into_iter().filter(|axis| asked.get(*axis).is_some()).peekable();
+        if moving.peek().is_none() {
+            return Err(MotionError::NoAxis);
+        }
+        match moving.find(|axis| !self.homed.contains(*axis)) {
+            Some(axis) => Err(MotionError::NotHomed { axis }),
+            None => Ok(()),
+        }
+    }
+
+    fn go(&mut self, target: PerAxis<Option<Um>>) -> Result<(), MotionError> {
+        let mut steps = self.steps();
+        let mut moving = Axes::NONE;
+        for axis in Axis::ALL {
+            let Some(asked) = *target.get(axis) else { continue };
+            let (min, max) = self.range(axis);
+            if asked < min || asked > max {
+                return Err(MotionError::OutsideLimits { axis, min, max, asked });
+            }
+            *steps.get_mut(axis) = self.axes.get(axis).steps(asked);
+            moving = moving.with(axis);
+        }
+        let retract = self.retraction_of(&target)?;
+        let mut sent = target;
+        if retract.is_some_and(|z| z != self.steps().z) && !moving.contains(Axis::Z) {
+            // z goes out of the way and comes back.
+            moving = moving.with(Axis::Z);
+            sent.z = self.sent.z;
+        }
+        for axis in Axis::ALL.into_iter().filter(|axis| moving.contains(*axis)) {
+            *self.sent.get_mut(axis) = None;
+        }
+        self.begin(Activity::Move(Route::new(steps, moving, retract), sent));
+        Ok(())
+    }
+
+    /// Where z has to be before x and y move, if their way is long.
+    fn retraction_of(&self, target: &PerAxis<Option<Um>>) -> Result<Option<i32>, MotionError> {
+        let Some(Retraction { over, to, side }) = self.config.retraction else { return Ok(None) };
+        let position = self.position();
+        // Below 2^32 each: the sum of two squares may have 65 bits.
+        let square = |axis| {
+            let distance = target.get(axis).map_or(0, |asked| u64::from(asked.distance_nm(*position.get(axis))));
+            distance * distance
+        };
+        let over = u64::from(over.nm().unsigned_abs());
+        if square(Axis::X).saturating_add(square(Axis::Y)) <= over * over {
+            return Ok(None);
+        }
+        if !self.homed.contains(Axis::Z) {
+            return Err(MotionError::NotHomed { axis: Axis::Z });
+        }
+        let (z, retract) = (self.steps().z, self.axes.z.steps(to));
+        Ok(Some(if is_retracted(z, retract, side) { z } else { retract }))
+    }
+
+    fn begin(&mut self, activity: Activity) {
+        self.stopping = false;
+        self.hit = false;
+        self.activity = activity;
+        self.log();
+    }
+
+    /// Whether z has to be out of the way when an axis is homed.
+    pub(crate) fn retracts_for(&self, axis: Axis) -> bool {
+        axis != Axis::Z && self.config.retraction.is_some() && matches!(self.axes.get(axis).homing, HomingSteps::Switch { .. })
+    }
+
+    /// How far z has to go to be out of the way.
+    pub(crate) fn retraction(&self) -> Option<i32> {
+        let Retraction { to, side, .. } = self.config.retraction?;
+        let (z, retract) = (self.steps().z, self.axes.z.steps(to));
+        (!is_retracted(z, retract, side)).then_some(retract.wrapping_sub(z))
+    }
+
+    /// The axis does not know its position, nor whether its play is taken up.
+    fn forget(&mut self, axis: Axis) {
+        self.homed = self.homed.without(axis);
+        *self.sent.get_mut(axis) = None;
+        *self.slack.get_mut(axis) = self.axes.get(axis).backlash;
+    }
+
+    /// With `defmt`, a line for every change of state.
+    pub(crate) fn log(&self) {
+        #[cfg(feature = "defmt")]
+        defmt::info!("stage: {}", self.status());
+    }
+
+    /// Steps from zero.
+    pub(crate) fn steps(&self) -> PerAxis<i32> {
+        PerAxis::from_fn(|axis| self.shared.count(axis).wrapping_sub(*self.origin.get(axis)))
+    }
+
+    fn position(&self) -> PerAxis<Um> {
+        let steps = self.steps();
+        PerAxis::from_fn(|axis| self.axes.get(axis).position(*steps.get(axis)))
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<E: Encoder> defmt::Format for Stage<'_, E> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Stage {{ {} }}", self.status());
+    }
+}
