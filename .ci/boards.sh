@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Builds the board programs of lsr-firmware. Needs `rustup target add` of their targets, or else what `.ci/cross-toolchains.sh cortex-m` installs.
+# Builds the board programs of lsr-firmware, says what they take of flash and RAM, and installs the emulator of the Pico's chip. Needs
+# `rustup target add` of their targets, or else what `.ci/cross-toolchains.sh cortex-m` installs; Node and npm for the emulator. The path of the Pico's
+# program is written to target/boards/pico.
 #
-#   bash .ci/boards.sh            all boards
+#   bash .ci/boards.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 CARGO_TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-target}")/boards
@@ -15,5 +17,9 @@ if ! rustup target list --installed | grep -qx thumbv6m-none-eabi; then
   flags+=(-Z build-std=core --ignore-rust-version)
 fi
 cd firmware/boards
-cargo build "${flags[@]}" --target thumbv6m-none-eabi --features pico --bin pico
-python3 ../../.ci/elf_sizes.py "$CARGO_TARGET_DIR/thumbv6m-none-eabi/release/pico"
+cargo build --locked "${flags[@]}" --target thumbv6m-none-eabi --features pico --bin pico
+pico=$CARGO_TARGET_DIR/thumbv6m-none-eabi/release/pico
+read -r text rodata data < <(python3 ../../.ci/elf_sizes.py "$pico")
+echo "pico: $((text + rodata + data)) bytes of flash ($text code, $rodata constants, $data initial values)"
+printf '%s\n' "$pico" > "$CARGO_TARGET_DIR/pico"
+npm ci --silent --prefix ../../tests/emulator

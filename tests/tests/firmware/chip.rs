@@ -55,8 +55,13 @@ pub(crate) fn firmware() -> Option<PathBuf> {
 impl Chip {
     pub(crate) fn start(firmware: &PathBuf) -> Self {
         let script = workspace_root().join("tests/emulator/pico.mjs");
-        let mut process =
-            Command::new("node").arg(script).arg(firmware).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("node starts");
+        let mut process = Command::new("node")
+            .arg(script)
+            .arg(firmware)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("node: {error}"));
         let input = process.stdin.take().unwrap();
         let output: ChildStdout = process.stdout.take().unwrap();
         let (lines, answers) = channel();
