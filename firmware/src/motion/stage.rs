@@ -33,6 +33,66 @@ pub(crate) struct Leg {
 /// Plans the stage's motion. Owned by the main loop.
 ///
 /// Commands only begin something; [`Stage::poll`] carries it on and says how it ended.
+///
+/// ```
+/// use lsr_firmware::{
+///     Axes, AxisConfig, AxisPins, DriverTiming, Homing, MotionEvent, MotionShared, NoEncoder, NoPin, Outcome, PerAxis, Polarity, Side, Stage,
+///     StageConfig, StepExecutor, StepQueue, Um,
+/// };
+/// # use embedded_hal::digital::{ErrorType, OutputPin};
+/// # struct Pin;
+/// # impl ErrorType for Pin { type Error = core::convert::Infallible; }
+/// # impl OutputPin for Pin {
+/// #     fn set_low(&mut self) -> Result<(), Self::Error> { Ok(()) }
+/// #     fn set_high(&mut self) -> Result<(), Self::Error> { Ok(()) }
+/// # }
+/// static SHARED: MotionShared = MotionShared::new();
+/// static QUEUE: StepQueue = StepQueue::new();
+///
+/// let um = |um| Um::from_um(um).unwrap();
+/// let axis = AxisConfig {
+///     full_steps_per_turn: 200,
+///     microsteps: 16,
+///     travel_per_turn: um(800), // 0.25 um a step
+///     min: um(0),
+///     max: um(20_000),
+///     max_speed_um_per_s: 2_000,
+///     acceleration_um_per_s2: 20_000,
+///     sudden_stop_um_per_s: 500,
+///     backlash: um(4),
+///     approach: Side::Positive,
+///     homing: Homing::Here { position: um(10_000) }, // no switch on this stage
+///     encoder_tolerance: None,
+/// };
+/// let config = StageConfig { axes: PerAxis::splat(axis), retraction: None };
+/// let pins = || AxisPins {
+///     step: Pin,
+///     direction: Pin,
+///     enable: None::<NoPin>,
+///     negative_limit: None::<NoPin>,
+///     positive_limit: None::<NoPin>,
+///     polarity: Polarity::default(),
+/// };
+/// let (sender, receiver) = QUEUE.split().unwrap();
+/// let timing = DriverTiming::default();
+/// let mut executor = StepExecutor::new(timing, &SHARED, receiver, (pins(), pins(), pins())).unwrap(); // to the timer interrupt
+/// let mut stage = Stage::<NoEncoder>::new(config, timing, &SHARED, sender, PerAxis::splat(None)).unwrap(); // to the main loop
+///
+/// let mut now = 0; // a board's timer
+/// let mut finish = |stage: &mut Stage| loop {
+///     let event = stage.poll(now);
+///     now = executor.on_timer(now);
+///     if let Some(MotionEvent::Finished(outcome)) = event {
+///         break outcome;
+///     }
+/// };
+/// SHARED.permit(true);
+/// stage.home(Axes::ALL).unwrap();
+/// assert_eq!(finish(&mut stage), Outcome::Homed);
+/// stage.move_to(PerAxis { x: Some(um(11_000)), y: Some(um(9_500)), z: None }).unwrap();
+/// assert_eq!(finish(&mut stage), Outcome::Arrived);
+/// assert_eq!(stage.status().position.to_array(), [um(11_000), um(9_500), um(10_000)]);
+/// ```
 pub struct Stage<'q, E = NoEncoder> {
     config: StageConfig,
     pub(crate) timing: DriverTiming,

@@ -204,6 +204,14 @@ fn a_pin_that_fails_is_a_fault() {
     latched(&mut rig, MotionFault::Pin { axis: Axis::X }, Axes::ALL.without(Axis::X));
     rig.change(Axis::X, |x| x.broken = false);
     rig.acknowledge();
+    // The pulse that another axis has begun in the same event is as long as any.
+    let mut diagonal = Rig::at(stage_config(), um(0));
+    diagonal.stage.move_to(to(1_000, 1_000, 0)).unwrap();
+    assert_eq!(diagonal.run_for(100_000), None);
+    diagonal.change(Axis::Y, |y| y.broken = true);
+    latched(&mut diagonal, MotionFault::Pin { axis: Axis::Y }, Axes::ALL.without(Axis::X).without(Axis::Y));
+    let x = diagonal.world.borrow().axes.x.clone();
+    assert_eq!(x.lowered_at - x.raised_at, 3);
     assert_eq!(rig.go(only(Axis::Y, um(100))), Outcome::Arrived);
 }
 

@@ -220,6 +220,13 @@ fn homing_can_be_stopped() {
     rig.stage.home(Axes::ALL).unwrap();
     assert_eq!(rig.finish(), Outcome::Homed);
     assert_eq!(rig.motor(Axis::X), -400);
+    // Once begun, an axis is not homed until it is again.
+    rig.stage.home(Axes::NONE.with(Axis::X)).unwrap();
+    assert_eq!(rig.stage.status().homed, Axes::ALL.without(Axis::X));
+    assert_eq!(rig.run_for(100_000), None);
+    rig.stage.stop();
+    assert_eq!(rig.finish(), Outcome::Stopped);
+    assert_eq!(rig.stage.status().homed, Axes::ALL.without(Axis::X));
 }
 
 #[test]

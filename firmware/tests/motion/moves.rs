@@ -295,4 +295,15 @@ fn motors_without_current_forget_their_position() {
     rig.take_edges();
     assert_eq!(rig.go(to(1_001, 1_000, 1_000)), Outcome::Arrived);
     assert!(rig.take_edges()[0].at - before >= 2_000, "enable_us");
+    // Nor do they know whether their play is taken up.
+    let mut rig = Rig::at(with(|config| config.backlash = um(5)), um(1_000));
+    assert_eq!(rig.go(only(Axis::X, um(1_100))), Outcome::Arrived);
+    rig.stage.release().unwrap();
+    rig.run_for(2_000);
+    rig.stage.home(Axes::ALL).unwrap();
+    assert_eq!(rig.finish(), Outcome::Homed);
+    rig.take_edges();
+    assert_eq!(rig.go(only(Axis::X, um(1_001))), Outcome::Arrived);
+    let steps: Vec<i64> = rig.take_edges().iter().map(|edge| edge.by).collect();
+    assert_eq!(steps, [[-1; 16].as_slice(), &[1; 20]].concat(), "from 1,000 um to 996, and up to 1,001");
 }
