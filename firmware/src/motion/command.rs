@@ -73,7 +73,7 @@ impl<E: Encoder> Stage<'_, E> {
         }
     }
 
-    /// Stops everything at once ([`MotionShared::emergency_stop`]): a fault.
+    /// Stops everything at once ([`MotionShared::emergency_stop`](crate::MotionShared::emergency_stop)): a fault.
     pub fn emergency_stop(&mut self) {
         self.shared.emergency_stop();
     }

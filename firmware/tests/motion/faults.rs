@@ -4,7 +4,7 @@ use crate::sim::{Rig, axis, only, stage_config, to, um};
 use embedded_hal::digital::{ErrorType, OutputPin};
 use lsr_firmware::{
     Axes, Axis, AxisConfig, AxisPins, DriverTiming, MotionError, MotionEvent, MotionFault, MotionShared, NoEncoder, NoPin, Outcome,
-    PerAxis, Polarity, Side, Stage, StageConfig, StageState, StepExecutor, StepQueue, Um,
+    PerAxis, Polarity, Profile, Rate, Side, Stage, StageConfig, StageState, StepExecutor, StepQueue, Um,
 };
 
 use proptest::prelude::*;
@@ -158,6 +158,11 @@ fn a_move_right_after_the_acknowledgement_is_whole() {
     assert_eq!(rig.stage.poll(rig.now), None, "the executor has not been called since");
     assert_eq!(rig.finish(), Outcome::Arrived);
     assert_eq!(rig.motor(Axis::X), 4_000);
+    // In one go, from the ramp's first step on.
+    let profile = Profile::new(4_000, Rate::new(50 << 32, 100_000));
+    for (edge, n) in rig.take_edges().windows(2).zip(1..) {
+        assert_eq!(edge[1].at - edge[0].at, profile.time(n + 1) - profile.time(n));
+    }
 }
 
 #[test]
