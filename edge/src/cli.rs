@@ -1,5 +1,6 @@
 //! Command-line types.
 
+use crate::stage_args::{STAGE_HELP, Stage};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -23,6 +24,9 @@ pub(crate) enum Command {
     /// Time a model on this machine
     #[command(after_help = BENCH_HELP)]
     Bench(Bench),
+    /// Move, light, trigger and watch a microscope
+    #[command(after_help = STAGE_HELP)]
+    Stage(Stage),
 }
 
 #[derive(Debug, Args)]

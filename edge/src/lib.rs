@@ -20,6 +20,8 @@
 //! # Ok::<(), lsr_edge::Error>(())
 //! ```
 //!
+//! [`stage`] speaks with the microscope's controller.
+//!
 //! Research use only: not a medical device, not for diagnosis.
 
 extern crate alloc;
@@ -40,6 +42,7 @@ mod output;
 mod predict;
 mod read;
 mod segment;
+pub mod stage;
 mod threads;
 mod tile;
 

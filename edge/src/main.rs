@@ -1,10 +1,13 @@
 //! `lsr-edge`: parse, run, report.
 
 mod cli;
+mod stage_args;
+mod stage_run;
 
 use clap::Parser;
 use cli::{Bench, Cli, Command, Inspect, Segment};
 use lsr_edge::{BenchOptions, Error, Interrupt, Model, Options, Segmenter, Tiling, describe, one_line, parse_isa, segment_all};
+use stage_args::Stage;
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,6 +17,7 @@ fn main() -> ExitCode {
         Command::Segment(flags) => segment(&flags),
         Command::Inspect(flags) => inspect(&flags),
         Command::Bench(flags) => bench(flags),
+        Command::Stage(flags) => return stage(&flags),
     };
     result.unwrap_or_else(|error| {
         print(stderr(), &format!("error: {}\n", one_line(&error)));
@@ -60,6 +64,20 @@ fn bench(flags: Bench) -> Result<ExitCode, Error> {
     let report = if here { lsr_edge::bench_here(&options)? } else { lsr_edge::bench(&options)? };
     print(stdout(), &if json { report.json() } else { report.table() });
     Ok(ExitCode::SUCCESS)
+}
+
+fn stage(flags: &Stage) -> ExitCode {
+    let interrupt = Interrupt::default();
+    let on_signal = interrupt.clone();
+    // Without a handler Ctrl-C ends the process at once, and the controller stops by itself when it misses the heartbeat.
+    let _ = ctrlc::set_handler(move || on_signal.set());
+    match stage_run::run(flags, &interrupt) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            print(stderr(), &format!("error: {}\n", one_line(&error)));
+            ExitCode::from(if interrupt.is_set() { 130 } else { 1 })
+        }
+    }
 }
 
 fn load(path: Option<&PathBuf>) -> Result<Model, Error> {

@@ -1,12 +1,10 @@
 //! Carries out the host's requests with core: integer sums become a count, and the count is held against the prior.
 
-use crate::link::{
-    Answer, Command, Consistency, ErrorCode, Event, EventKind, FieldSummary, LabelMoments, PROTOCOL_VERSION, Reply, Request, Version,
-};
-use lsr_core::{BlockMoments, CountPrior, Error, Monitor, MonitorConfig};
+use crate::wire::{Answer, Command, Consistency, ErrorCode, Event, FieldSummary, LabelMoments, Outcome, SummedField};
+use lsr_core::{BlockMoments, CountPrior, Error, Monitor, MonitorConfig, U8Sums};
 
-/// Major, minor and patch version of this crate.
-const FIRMWARE_VERSION: [u16; 3] =
+/// Major, minor and patch version of this crate, as [`Identity`](crate::wire::Identity) states it.
+pub const FIRMWARE_VERSION: [u16; 3] =
     [number(env!("CARGO_PKG_VERSION_MAJOR")), number(env!("CARGO_PKG_VERSION_MINOR")), number(env!("CARGO_PKG_VERSION_PATCH"))];
 
 /// Cargo gives nothing but digits; a number that does not fit is cut to the largest.
@@ -21,15 +19,16 @@ const fn number(digits: &str) -> u16 {
 ///
 /// ```
 /// use lsr_core::{CountPrior, MonitorConfig, U8Sums};
-/// use lsr_firmware::{Answer, Command, FieldMonitor, FieldSummary, Request};
+/// use lsr_firmware::FieldMonitor;
+/// use lsr_firmware::wire::{Answer, Command, FieldSummary};
 /// let prior = CountPrior::<f32, 10, 2>::table_1();
 /// let mut monitor = FieldMonitor::<10>::new(&prior, 1, MonitorConfig::default()).unwrap();
 /// // A field of label 9 (70 +- 5 % cancer) of which the network says 70 % with certainty.
 /// let mut sums = U8Sums::default();
 /// sums.push_row(&[255; 70]);
 /// sums.push_row(&[0; 30]);
-/// let reply = monitor.answer(Request { sequence: 1, command: Command::Field(FieldSummary::new(9, sums)) });
-/// let Ok(Answer::Consistency(found)) = reply.result else { panic!() };
+/// let outcome = monitor.carry_out(&Command::Field(FieldSummary::new(9, sums)));
+/// let Some(Ok(Answer::Consistency(found))) = outcome else { panic!() };
 /// assert!(found.z_score.abs() < 1e-4 && found.alarm.is_none());
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +38,8 @@ pub struct FieldMonitor<const Z: usize> {
     labels: u8,
     /// Labels whose alarm the host has been told of.
     told: [bool; Z],
-    events: u32,
+    /// The field whose rows are coming.
+    open: Option<(u8, U8Sums)>,
 }
 
 impl<const Z: usize> FieldMonitor<Z> {
@@ -54,29 +54,70 @@ impl<const Z: usize> FieldMonitor<Z> {
     ) -> Result<Self, Error> {
         let found = prior.labels();
         let labels = u8::try_from(found).map_err(|_| Error::TooMany { name: "labels", capacity: usize::from(u8::MAX), found })?;
-        Ok(Self { monitor: Monitor::new(prior, class, config)?, labels, told: [false; Z], events: 0 })
+        Ok(Self { monitor: Monitor::new(prior, class, config)?, labels, told: [false; Z], open: None })
     }
 
-    /// Carries out a request.
-    pub fn answer(&mut self, request: Request) -> Reply {
-        let result = match request.command {
-            Command::Ping => Ok(Answer::Pong(self.version())),
-            Command::Field(field) => self.observe(&field).map(Answer::Consistency),
-            Command::Moments { label } => self.moments(label).map(Answer::Moments),
-            Command::Acknowledge { label } => self.acknowledge(label).map(|()| Answer::Acknowledged),
-        };
-        Reply { sequence: request.sequence, result }
+    /// Carries out a command of the monitor; `None` if it is none.
+    pub fn carry_out(&mut self, command: &Command) -> Option<Outcome> {
+        Some(match command {
+            Command::Field(field) => self.observe(field).map(Answer::Consistency),
+            Command::BeginField { label } => self.begin_field(*label).map(|()| Answer::Done),
+            Command::FieldRow(row) => self.push_row(row.as_slice()).map(|pixels| Answer::RowTaken { pixels }),
+            Command::EndField { pixels } => self.end_field(*pixels).map(Answer::Summed),
+            Command::Moments { label } => self.moments(*label).map(Answer::Moments),
+            Command::AcknowledgeAlarm { label } => self.acknowledge(*label).map(|()| Answer::Done),
+            _ => return None,
+        })
     }
 
-    /// Who this is.
-    pub fn version(&self) -> Version {
-        Version { protocol: PROTOCOL_VERSION, firmware: FIRMWARE_VERSION, labels: self.labels }
+    /// Number of labels that it watches.
+    pub const fn labels(&self) -> u8 {
+        self.labels
+    }
+
+    /// A field of this label follows row by row; one that was begun before is forgotten.
+    ///
+    /// # Errors
+    /// [`ErrorCode::UnknownLabel`]; then no field is open.
+    pub fn begin_field(&mut self, label: u8) -> Result<(), ErrorCode> {
+        self.open = None;
+        self.monitor.alarm(usize::from(label))?;
+        self.open = Some((label, U8Sums::default()));
+        Ok(())
+    }
+
+    /// Adds pixels to the open field; returns how many it has.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoOpenField`].
+    pub fn push_row(&mut self, pixels: &[u8]) -> Result<u32, ErrorCode> {
+        let (_, sums) = self.open.as_mut().ok_or(ErrorCode::NoOpenField)?;
+        sums.push_row(pixels);
+        Ok(sums.pixels)
+    }
+
+    /// Takes in the open field, which must have so many pixels; it is closed in any case.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoOpenField`], [`ErrorCode::PixelsMissing`], and those of [`observe`](Self::observe).
+    pub fn end_field(&mut self, pixels: u32) -> Result<SummedField, ErrorCode> {
+        let (label, sums) = self.open.take().ok_or(ErrorCode::NoOpenField)?;
+        if sums.pixels != pixels {
+            return Err(ErrorCode::PixelsMissing { expected: pixels, found: sums.pixels });
+        }
+        let summary = FieldSummary::new(label, sums);
+        Ok(SummedField { summary, consistency: self.observe(&summary)? })
+    }
+
+    /// Forgets the open field: its host is gone.
+    pub const fn forget_field(&mut self) {
+        self.open = None;
     }
 
     /// Takes in a field. One that is refused changes nothing.
     ///
     /// # Errors
-    /// All of [`ErrorCode`] but `Internal`.
+    /// [`ErrorCode::UnknownLabel`], [`ErrorCode::EmptyField`], [`ErrorCode::TooManyPixels`], [`ErrorCode::ImpossibleSums`], [`ErrorCode::NotFinite`].
     pub fn observe(&mut self, field: &FieldSummary) -> Result<Consistency, ErrorCode> {
         let block = BlockMoments::from_u8_sums(field.sums())?;
         let observation = self.monitor.observe(usize::from(field.label), &block)?;
@@ -113,9 +154,7 @@ impl<const Z: usize> FieldMonitor<Z> {
         for (label, told) in (0..self.labels).zip(&mut self.told) {
             if let (false, Ok(Some(drift))) = (*told, self.monitor.alarm(usize::from(label))) {
                 *told = true;
-                let sequence = self.events;
-                self.events = self.events.wrapping_add(1);
-                return Some(Event { sequence, kind: EventKind::Alarm { label, direction: drift.into() } });
+                return Some(Event::Alarm { label, direction: drift.into() });
             }
         }
         None

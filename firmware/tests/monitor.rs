@@ -4,9 +4,8 @@
 
 use embedded_hal::digital::{ErrorKind, ErrorType, OutputPin, PinState};
 use lsr_core::{BlockMoments, Count, CountPrior, Error, GroupMoments, Monitor, MonitorConfig, U8Sums, VarianceModel};
-use lsr_firmware::{
-    AlarmLamp, Answer, Command, Consistency, Direction, ErrorCode, EventKind, FieldMonitor, FieldSummary, PROTOCOL_VERSION, Reply, Request,
-};
+use lsr_firmware::wire::{Answer, Command, Consistency, Direction, ErrorCode, Event, FieldSummary, ROW_PIXELS, RowPixels, SummedField};
+use lsr_firmware::{AlarmLamp, FIRMWARE_VERSION, FieldMonitor};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -25,9 +24,7 @@ fn field(label: u8, cancer: u32) -> FieldSummary {
 }
 
 fn ask(monitor: &mut FieldMonitor<10>, command: Command) -> Result<Answer, ErrorCode> {
-    let Reply { sequence, result } = monitor.answer(Request { sequence: 77, command });
-    assert_eq!(sequence, 77);
-    result
+    monitor.carry_out(&command).unwrap()
 }
 
 fn consistency(monitor: &mut FieldMonitor<10>, field: FieldSummary) -> Consistency {
@@ -71,17 +68,21 @@ proptest! {
     fn no_request_panics_or_finds_a_defect(requests in vec(any::<(u8, u8, u32, u64, u64)>(), 1..20)) {
         let mut controller = monitor();
         for (kind, label, pixels, sum, sum_of_squares) in requests {
-            let command = match kind % 5 {
-                0 => Command::Ping,
+            let command = match kind % 8 {
+                0 => Command::BeginField { label },
+                5 => Command::FieldRow(RowPixels::new(&[label; ROW_PIXELS]).unwrap()),
+                6 => Command::EndField { pixels: pixels % 3 * ROW_PIXELS as u32 },
                 1 => Command::Moments { label },
-                2 => Command::Acknowledge { label },
+                2 => Command::AcknowledgeAlarm { label },
                 3 => Command::Field(FieldSummary { label, pixels, sum, sum_of_squares }),
                 _ => Command::Field(field(label % 12, pixels % 1_001)),
             };
             match ask(&mut controller, command) {
                 Ok(Answer::Consistency(found)) => prop_assert!(found.z_score.is_finite()),
                 Ok(Answer::Moments(moments)) => prop_assert!(moments.group().is_ok()),
-                Ok(Answer::Pong(_) | Answer::Acknowledged) => {}
+                Ok(Answer::Summed(found)) => prop_assert!(found.consistency.z_score.is_finite()),
+                Ok(Answer::Done | Answer::RowTaken { .. }) => {}
+                Ok(other) => prop_assert!(false, "{:?}", other),
                 Err(code) => prop_assert_ne!(code, ErrorCode::Internal),
             }
             while controller.next_event().is_some() {}
@@ -90,10 +91,57 @@ proptest! {
 }
 
 #[test]
-fn a_ping_says_who_is_there() {
-    let Ok(Answer::Pong(version)) = ask(&mut monitor(), Command::Ping) else { panic!() };
-    assert_eq!((version.protocol, version.labels), (PROTOCOL_VERSION, 10));
-    assert_eq!(version.firmware.map(|n| n.to_string()).join("."), env!("CARGO_PKG_VERSION"));
+fn it_says_its_version_and_leaves_other_commands_alone() {
+    assert_eq!(FIRMWARE_VERSION.map(|n| n.to_string()).join("."), env!("CARGO_PKG_VERSION"));
+    assert_eq!(monitor().labels(), 10);
+    for command in [Command::Ping, Command::Stop, Command::AcknowledgeFault] {
+        assert_eq!(monitor().carry_out(&command), None);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    /// Pixels in rows of any length are the field that a host would have summed.
+    #[test]
+    fn rows_add_up_to_the_field(rows in vec(vec(any::<u8>(), 0..=ROW_PIXELS), 1..20)) {
+        let pixels: Vec<u8> = rows.concat();
+        let (mut by_rows, mut by_sums) = (monitor(), monitor());
+        let count = pixels.len() as u32;
+        prop_assert_eq!(ask(&mut by_rows, Command::BeginField { label: 3 }), Ok(Answer::Done));
+        let mut so_far = 0;
+        for row in &rows {
+            so_far += row.len() as u32;
+            prop_assert_eq!(ask(&mut by_rows, Command::FieldRow(RowPixels::new(row).unwrap())), Ok(Answer::RowTaken { pixels: so_far }));
+        }
+        let mut sums = U8Sums::default();
+        sums.push_row(&pixels);
+        let summary = FieldSummary::new(3, sums);
+        let expected = by_sums.observe(&summary).map(|consistency| Answer::Summed(SummedField { summary, consistency }));
+        prop_assert_eq!(ask(&mut by_rows, Command::EndField { pixels: count }), expected);
+        prop_assert_eq!(by_rows, by_sums);
+    }
+}
+
+/// A field that did not come whole is not counted, and does not stay open.
+#[test]
+fn a_field_with_missing_rows_is_refused() {
+    let mut controller = monitor();
+    let before = controller.clone();
+    let row = || Command::FieldRow(RowPixels::new(&[255; 100]).unwrap());
+    assert_eq!(ask(&mut controller, row()), Err(ErrorCode::NoOpenField));
+    assert_eq!(ask(&mut controller, Command::BeginField { label: 10 }), Err(ErrorCode::UnknownLabel { labels: 10, found: 10 }));
+    assert_eq!(ask(&mut controller, Command::EndField { pixels: 0 }), Err(ErrorCode::NoOpenField));
+    for _ in 0..2 {
+        assert_eq!(ask(&mut controller, Command::BeginField { label: 9 }), Ok(Answer::Done));
+        assert_eq!(ask(&mut controller, row()), Ok(Answer::RowTaken { pixels: 100 }));
+    }
+    assert_eq!(ask(&mut controller, Command::EndField { pixels: 200 }), Err(ErrorCode::PixelsMissing { expected: 200, found: 100 }));
+    assert_eq!(ask(&mut controller, Command::EndField { pixels: 100 }), Err(ErrorCode::NoOpenField));
+    assert_eq!(ask(&mut controller, Command::BeginField { label: 9 }), Ok(Answer::Done));
+    controller.forget_field();
+    assert_eq!(controller, before);
+    assert!(RowPixels::new(&[0; ROW_PIXELS + 1]).is_none());
 }
 
 /// Every code by a request, and none of them changes what is known.
@@ -103,16 +151,16 @@ fn what_is_refused_has_a_code_and_changes_nothing() {
     let before = controller.clone();
     let sums = |pixels, sum, sum_of_squares| Command::Field(FieldSummary { label: 9, pixels, sum, sum_of_squares });
     for (command, code) in [
-        (Command::Moments { label: 10 }, ErrorCode::UnknownLabel),
-        (Command::Acknowledge { label: 255 }, ErrorCode::UnknownLabel),
-        (Command::Field(field(10, 500)), ErrorCode::UnknownLabel),
+        (Command::Moments { label: 10 }, ErrorCode::UnknownLabel { labels: 10, found: 10 }),
+        (Command::AcknowledgeAlarm { label: 255 }, ErrorCode::UnknownLabel { labels: 10, found: 255 }),
+        (Command::Field(field(10, 500)), ErrorCode::UnknownLabel { labels: 10, found: 10 }),
         (sums(0, 0, 0), ErrorCode::EmptyField),
         (sums(u32::MAX, 1, 1), ErrorCode::TooManyPixels),
         (sums(10, 2_551, 650_250), ErrorCode::ImpossibleSums),
         (sums(10, 100, 99), ErrorCode::ImpossibleSums),
         (sums(10, u64::MAX, u64::MAX), ErrorCode::ImpossibleSums),
     ] {
-        assert_eq!(ask(&mut controller, command), Err(code), "{command:?}");
+        assert_eq!(ask(&mut controller, command), Err(code));
         assert!(!code.to_string().is_empty());
     }
     assert_eq!(controller, before);
@@ -155,17 +203,16 @@ fn moments_of_two_controllers_merge() {
 fn an_alarm_is_told_once_shown_and_acknowledged() {
     let mut controller = monitor();
     let mut lamp = AlarmLamp::new(Pin::default(), PinState::High).unwrap();
-    for round in 0..2 {
+    for _ in 0..2 {
         assert!(!controller.alarm());
         let fields = (1..20).find(|_| consistency(&mut controller, field(9, 550)).alarm == Some(Direction::Below)).unwrap();
         assert!((2..6).contains(&fields), "a shift of three standard deviations was found after {fields} fields");
-        let event = controller.next_event().unwrap();
-        assert_eq!((event.sequence, event.kind), (round, EventKind::Alarm { label: 9, direction: Direction::Below }));
+        assert_eq!(controller.next_event(), Some(Event::Alarm { label: 9, direction: Direction::Below }));
         assert_eq!(controller.next_event(), None);
         assert_eq!(consistency(&mut controller, field(9, 700)).alarm, Some(Direction::Below));
         assert_eq!(controller.next_event(), None, "the host knows");
         lamp.show(controller.alarm()).unwrap();
-        assert_eq!(ask(&mut controller, Command::Acknowledge { label: 9 }), Ok(Answer::Acknowledged));
+        assert_eq!(ask(&mut controller, Command::AcknowledgeAlarm { label: 9 }), Ok(Answer::Done));
         lamp.show(controller.alarm()).unwrap();
     }
     assert_eq!(lamp.release().levels, [false, true, false, true, false]);
@@ -179,8 +226,8 @@ fn every_label_has_its_own_event() {
         consistency(&mut controller, field(9, 900));
         consistency(&mut controller, field(8, 20));
     }
-    let kinds: Vec<EventKind> = std::iter::from_fn(|| controller.next_event()).map(|event| event.kind).collect();
-    let alarm = |label, direction| EventKind::Alarm { label, direction };
+    let kinds: Vec<Event> = std::iter::from_fn(|| controller.next_event()).collect();
+    let alarm = |label, direction| Event::Alarm { label, direction };
     assert_eq!(kinds, [alarm(8, Direction::Below), alarm(9, Direction::Above)]);
 }
 

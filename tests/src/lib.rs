@@ -11,11 +11,13 @@
 //! | `land_cover` | four classes, learned from sixteen labels of blocks |
 //! | `export` | the exported ONNX file in the edge runtime against the network in burn |
 //! | `int8` | the quantised file in the edge runtime against its simulation in training, byte for byte; real fields on every instruction set |
+//! | `gpu` | a GPU against the processor: gradients, losses, checkpoints that change the device (`tests/gpu.sh`; ignored without it) |
 //! | `arm64` | lsr-edge for aarch64, emulated, against lsr-edge here: the same bits with every instruction set |
 //!
 //! Environment: `LSR_VECTORS` (a file of golden values, [`golden`]), `LSR_DATA` (the folder of data sets, [`data`]), `LSR_ARM64` (the command
-//! that runs lsr-edge for aarch64, from `.ci/arm64.sh`), `LSR_MPI` (an lsr-train with MPI, from `.ci/mpi.sh`), `LSR_REQUIRE` (a comma list of
-//! what must be there, `data`, `arm64` and `mpi`; without it, a test that lacks something says so and passes).
+//! that runs lsr-edge for aarch64, from `.ci/arm64.sh`), `LSR_MPI` (an lsr-train with MPI, from `.ci/mpi.sh`), `LSR_GPU_DEVICE` and
+//! `LSR_TRAIN_BIN` (the device and the program of `gpu`), `LSR_REQUIRE` (a comma list of what must be there, `data`, `arm64` and `mpi`; without
+//! it, a test that lacks something says so and passes).
 
 pub mod data;
 pub mod golden;

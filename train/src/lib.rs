@@ -11,7 +11,7 @@
 //! run, checkpoint, metrics ─► run_page, report        reproduce = all of it for every system ─► statistics, figure, report
 //! folder of a run             one HTML page                                                     tables, pictures, page
 //! ```
-// Asking whether CUDA's library is there is the one unsafe call (see `device`), and only builds with CUDA have it.
+// Asking CUDA's libraries whether they are there is the one unsafe block (see `device`), and only builds with CUDA have it.
 #![cfg_attr(not(feature = "cuda"), forbid(unsafe_code))]
 
 mod atomic;
@@ -23,6 +23,7 @@ mod config;
 mod csv_file;
 mod data;
 mod device;
+mod doctor;
 mod draw_target;
 mod ema;
 mod error;
@@ -32,6 +33,7 @@ mod fit;
 mod label;
 mod label_weights;
 mod loss;
+mod machine;
 mod metrics;
 mod network;
 mod onnx;
@@ -66,7 +68,8 @@ pub use data::{
     Augmentation, Batch, Block, BlockPixels, BlockReader, CacheEvent, DataCard, Dataset, ImageSource, ImageStore, Loader, LoaderSettings,
     MAX_LABELS, OnCorrupt, ReaderOptions, SkippedImage, UNKNOWN_CLASS, WholeImage, read_blocks, write_blocks,
 };
-pub use device::{CudaPart, DeviceChoice, DeviceError, ParseDeviceError};
+pub use device::{CudaPart, CudaVersion, DeviceChoice, DeviceError, Gpu, ParseDeviceError};
+pub use doctor::{CudaFound, Diagnosis, KernelCheck, Processor, Vectors, doctor};
 pub use error::{Error, Result};
 pub use evaluate::{
     BandScores, ClassScores, Counts, Evaluation, ImageScores, Scores, count_image, count_mask, cut, evaluate, table as evaluation_table,

@@ -144,7 +144,7 @@ fn overlays(run: &RunFolder, config: &RunConfig, warn: &mut impl FnMut(&str)) ->
         data.clone().select(&config.validation)?.names().map(str::to_owned).collect()
     };
     let trained: BTreeSet<String> = blocks.iter().map(|block| block.image.clone()).filter(|name| !watched.contains(name)).collect();
-    let device = config.device.open()?;
+    let device = config.device.open_or_cpu(warn);
     let network = run.network(config, &device, &mut *warn)?;
     let mut found = Vec::new();
     let named = watched.iter().map(|name| (name, "validation image")).chain(trained.iter().map(|name| (name, "training image")));

@@ -149,6 +149,11 @@ impl<T> PerAxis<T> {
         }
     }
 
+    /// In the order x, y, z.
+    pub fn iter(&self) -> impl Iterator<Item = (Axis, &T)> {
+        [(Axis::X, &self.x), (Axis::Y, &self.y), (Axis::Z, &self.z)].into_iter()
+    }
+
     /// That of an axis, to be changed.
     pub const fn get_mut(&mut self, axis: Axis) -> &mut T {
         match axis {

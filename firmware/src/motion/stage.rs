@@ -1,7 +1,7 @@
 //! The half in the main loop: commands in micrometres become legs, and legs become events in the executor's queue.
 
 use crate::motion::axis::{Axes, Axis, PerAxis};
-use crate::motion::config::{AxisConfig, DriverTiming, StageConfig};
+use crate::motion::config::{AxisConfig, DriverTiming, Retraction, StageConfig};
 use crate::motion::encoder::{Encoder, NoEncoder};
 use crate::motion::error::{MotionError, MotionFault};
 use crate::motion::homing::HomeRun;
@@ -191,6 +191,18 @@ impl<'q, E: Encoder> Stage<'q, E> {
         self.axes = axes;
         self.forget(axis);
         self.log();
+        Ok(())
+    }
+
+    /// Replaces whether, when and where z retracts. A retraction that is refused changes nothing.
+    ///
+    /// # Errors
+    /// [`MotionError::Busy`], [`MotionError::Config`].
+    pub fn set_retraction(&mut self, retraction: Option<Retraction>) -> Result<(), MotionError> {
+        self.check_idle()?;
+        let changed = StageConfig { retraction, ..self.config };
+        changed.validate(&self.timing)?;
+        self.config = changed;
         Ok(())
     }
 

@@ -22,6 +22,18 @@ pub enum StageState {
     Faulted,
 }
 
+impl core::fmt::Display for StageState {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "idle",
+            Self::Homing => "homing",
+            Self::Moving => "moving",
+            Self::Stopping => "stopping",
+            Self::Faulted => "faulted",
+        })
+    }
+}
+
 /// How the stage stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

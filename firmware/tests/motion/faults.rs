@@ -110,7 +110,11 @@ fn from_a_low_speed_an_emergency_stop_costs_no_step() {
     rig.stage.move_to(only(Axis::X, um(4_000))).unwrap();
     assert_eq!(rig.run_for(400_000), None);
     rig.stage.emergency_stop();
-    latched(&mut rig, MotionFault::EmergencyStop, Axes::ALL);
+    rig.interrupt();
+    // A round of the main loop to hear of it, and a call of the executor to drop what is queued.
+    let told = rig.run_for(1_000 + 2 * 700);
+    assert_eq!(told, Some(MotionEvent::Finished(Outcome::Failed(MotionFault::EmergencyStop))));
+    assert_eq!(rig.stage.status().homed, Axes::ALL);
     rig.acknowledge();
     assert_eq!(rig.go(only(Axis::X, um(0))), Outcome::Arrived);
     assert_eq!(rig.motor(Axis::X), 0);

@@ -2,6 +2,7 @@
 
 mod bench;
 mod classify;
+mod doctor;
 mod evaluate;
 mod export;
 mod fit;
@@ -16,6 +17,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use bench::BenchArgs;
 pub(crate) use classify::{ApplyArgs, ClassifyArgs, ClassifyCommand, ClassifyFitArgs};
+pub(crate) use doctor::DoctorArgs;
 pub(crate) use evaluate::EvaluateArgs;
 pub(crate) use export::ExportArgs;
 pub(crate) use fit::FitArgs;
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Write a network of 8-bit integers as ONNX
     Quantize(QuantizeArgs),
+    /// Say what this machine has, whether a device can be used, and what to install
+    Doctor(DoctorArgs),
     /// Time the training steps of a network on synthetic tissue
     Bench(BenchArgs),
     /// Train and compare every system of the paper on the same images

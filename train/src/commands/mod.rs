@@ -2,6 +2,7 @@
 
 mod bench;
 mod classify;
+mod doctor;
 mod evaluate;
 mod export;
 mod fit;
@@ -14,6 +15,7 @@ mod synth;
 
 pub(crate) use bench::bench;
 pub(crate) use classify::{classify, labels_counted};
+pub(crate) use doctor::doctor;
 pub(crate) use evaluate::evaluate;
 pub(crate) use export::export;
 pub(crate) use fit::fit;

@@ -70,7 +70,7 @@ pub struct Evaluation {
 
 /// Runs a trained network over images with masks. `band_px` is the largest distance to the true boundary that counts for the masked metrics (without
 /// one: the width of a training block, as in the paper). Masks are written to `output` as `NAME.mask.png` where that is given: 0 or 255, or the
-/// class itself where there are more than two.
+/// class itself where there are more than two. The run's own device draws them, or the processor where that is not here.
 ///
 /// # Errors
 /// A run, image or mask that cannot be read; an output folder that cannot be written.
@@ -80,7 +80,7 @@ pub fn evaluate(
     band_px: Option<f64>,
     output: Option<&Path>,
     mut progress: impl FnMut(&str),
-    warn: impl FnMut(&str),
+    mut warn: impl FnMut(&str),
 ) -> Result<Evaluation> {
     let config = run.config()?;
     let band_px = match band_px {
@@ -88,7 +88,7 @@ pub fn evaluate(
         Some(band) => return Err(Error::setting("--band", "a distance above 0 px", band)),
         None => crate::data::read_blocks(&run.path("blocks.csv"))?.first().map_or(240.0, |block| f64::from(block.width)),
     };
-    let device = config.device.open()?;
+    let device = config.device.open_or_cpu(&mut warn);
     let trained = run.network(&config, &device, warn)?;
     if let Some(folder) = output {
         crate::atomic::make_folder(folder)?;

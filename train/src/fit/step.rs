@@ -114,7 +114,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// The loss over the blocks of all processes.
-    fn outcome(&self, part: &Part, logits: Tensor<4>) -> Result<Outcome> {
+    pub(super) fn outcome(&self, part: &Part, logits: Tensor<4>) -> Result<Outcome> {
         let config = &self.run.config;
         let own = Own {
             moments: self.moments(part, logits.clone()),

@@ -91,6 +91,11 @@ impl NetworkConfig {
         }
     }
 
+    /// Name of the processor's vector instructions that the fused network of this width uses on this machine, and how many f32 a vector has.
+    pub(crate) fn vectors(&self) -> (&'static str, usize) {
+        super::fused::vectors([self.width])
+    }
+
     /// A network with weights drawn from the seed (He et al. 2015 for the convolutions before a ReLU).
     pub fn init(&self, seed: u64, device: &Device) -> Network {
         let mut make = Maker::new(seed, self.norm, device);

@@ -84,6 +84,21 @@ impl Drop for Connection {
     }
 }
 
+/// Name and version of the MPI library; none in a build without.
+#[cfg(feature = "mpi")]
+pub(crate) fn library() -> Option<String> {
+    let (major, minor) = mpi::environment::version();
+    let name = mpi::environment::library_version().unwrap_or_default();
+    // Libraries go on with packages and dates.
+    Some(format!("{} (MPI {major}.{minor})", name.split([',', '\n']).next().unwrap_or_default().trim()))
+}
+
+/// Name and version of the MPI library; none in a build without.
+#[cfg(not(feature = "mpi"))]
+pub(crate) fn library() -> Option<String> {
+    None
+}
+
 /// Nanoseconds spent in sums.
 static EXCHANGED: AtomicU64 = AtomicU64::new(0);
 

@@ -11,6 +11,7 @@ mod share;
 mod sum;
 
 pub use connection::Connection;
+pub(crate) use connection::library;
 pub use share::Share;
 pub(crate) use sum::sum_over;
 

@@ -30,8 +30,8 @@ impl Interval {
     }
 }
 
-/// Quantile of sorted values, linear between neighbours (type 7 of Hyndman and Fan 1996).
-fn quantile(sorted: &[f64], share: f64) -> f64 {
+/// Quantile of sorted values, of which there is one at least, linear between neighbours (type 7 of Hyndman and Fan 1996).
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     let place = share * last as f64;
     let below = (place.floor() as usize).min(last);

@@ -22,4 +22,5 @@ pub use compare::{Comparison, Difference, Estimate, GapClosed, Roles, SeedScores
 pub use counts::{ImageCounts, SeedCounts, SystemCounts};
 pub use export::{differences_csv, json, results_csv};
 pub use interval::Interval;
+pub(crate) use interval::quantile;
 pub use table::{Calibration, LabelCalibration, Table, calibration_table, differences_table, gap_table, results_table};

@@ -16,6 +16,10 @@ fn the_figures_of_a_small_step_add_up() {
     let parts: f64 = ["forward", "loss", "backward", "optimizer"].map(|part| number(&format!("/parts/{part}/median_ms"))).iter().sum();
     // Medians of parts against the median of their sum.
     assert!(parts > 0.0 && parts <= 2.0 * number("/parts/step/p95_ms"), "{report}");
+    let took: f64 = report["steps_ms"].as_array().unwrap().iter().map(|ms| ms.as_f64().unwrap() / 1e3).sum();
+    // The clock of the day may be set meanwhile, but not by a second in a test.
+    assert!((number("/ended_unix_s") - number("/began_unix_s") - took).abs() < 1.0, "{report}");
+    assert!((0.0..=1.0).contains(&number("/waiting_share")), "{report}");
     let per_second = 4.0 / (median / 1e3);
     assert!((number("/images_per_s") / per_second - 1.0).abs() < 1e-6, "{report}");
     assert!((number("/gmacs_per_s") / (number("/macs") / (median / 1e3) / 1e9) - 1.0).abs() < 1e-6, "{report}");

@@ -5,6 +5,7 @@
 mod bench;
 mod classify;
 mod collapse;
+mod doctor;
 mod faults;
 mod prior;
 mod program;

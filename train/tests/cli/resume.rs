@@ -164,3 +164,21 @@ fn twenty_kills_at_random_moments_change_nothing() {
     assert_same_run(&shop, "whole", "broken");
     assert_eq!(shop.leftovers(), Vec::<std::path::PathBuf>::new());
 }
+
+#[test]
+#[cfg(not(feature = "cuda"))]
+fn a_run_of_a_machine_with_a_gpu_goes_on_on_one_without() {
+    let shop = Workshop::with_data();
+    shop.succeeds(&shop.fit("run", &["--steps", "2"]));
+    let evaluate = ["evaluate", "--run", "run", "--data", "data"];
+    let (here, _) = shop.succeeds(&evaluate);
+    // Checkpoints have no device in them: the settings alone say where a run was trained.
+    let config = String::from_utf8(shop.read("run/config.toml")).unwrap();
+    shop.write("run/config.toml", config.replace("device = \"cpu\"", "device = \"cuda:1\""));
+    let (there, warning) = shop.succeeds(&evaluate);
+    assert_eq!(here, there);
+    assert!(warning.contains("trained on cuda:1") && warning.contains("--features cuda"), "{warning}");
+    shop.refuses(&["fit", "--resume", "--output", "run", "--steps", "3"], &["cuda:1 was asked for", "--features cuda"]);
+    shop.succeeds(&["fit", "--resume", "--output", "run", "--steps", "3", "--device", "cpu"]);
+    shop.succeeds(&["report", "--run", "run"]);
+}

@@ -3,31 +3,30 @@
 //! Steps are timed twice: free running, as in training, which alone says what a step takes; and with every part waited for, which says where
 //! the time goes. On a GPU both differ, since work is queued there.
 
-mod machine;
 mod macs;
 mod report;
 
 pub use report::{Parts, StepBench, Times};
 
 use super::step::Trainer;
-use super::{Observer, loader};
+use super::{Observer, loader, part};
 use crate::checkpoint::TrainingState;
 use crate::config::FitOptions;
 use crate::data::{Batch, Dataset, Loader, write_blocks};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::label::{LabelSettings, label_from_masks};
-use crate::loss::{BatchTarget, batch_loss};
-use crate::network::{input_from_rgb8, probabilities};
-use crate::prior::{CANCER, Prior};
+use crate::machine;
+use crate::network::input_from_rgb8;
+use crate::prior::Prior;
 use crate::run::Run;
 use crate::synth_folder::write_synthetic;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use lsr_core::Preset;
 use serde::Serialize;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Images of synthetic tissue; with blocks half a side apart, nine in each.
 const IMAGES: u64 = 8;
@@ -82,21 +81,22 @@ pub fn bench(settings: &BenchSettings, observer: &mut dyn Observer) -> Result<St
     for _ in 0..settings.warm_up {
         last = Some(step(&mut trainer, &mut loader, observer)?);
     }
-    let synchronise = || device.sync().map_err(|error| Error::Training { step: 0, reason: format!("the device: {error:?}") });
-    synchronise()?;
+    wait_for(&device)?;
     let (mut seconds, mut waits) = (Vec::new(), Vec::new());
+    let began_unix_s = unix_s();
     let mut began = Instant::now();
     for i in 0..settings.steps {
         let waited = loader.waited();
         last = Some(step(&mut trainer, &mut loader, observer)?);
         if i + 1 == settings.steps {
             // What the last optimiser step queued belongs to it.
-            synchronise()?;
+            wait_for(&device)?;
         }
         let now = Instant::now();
         seconds.push((now - std::mem::replace(&mut began, now)).as_secs_f64());
         waits.push((loader.waited() - waited).as_secs_f64());
     }
+    let ended_unix_s = unix_s();
     let (peak_rss_mb, device_memory_mb) = (machine::peak_memory_mb(), machine::device_memory_mb(settings.device));
 
     let measured = Times::of(seconds.clone());
@@ -112,7 +112,10 @@ pub fn bench(settings: &BenchSettings, observer: &mut dyn Observer) -> Result<St
         settings: settings.clone(),
         steps_ms: seconds.iter().map(|s| s * 1e3).collect(),
         step: measured,
+        waiting_share: waits.iter().sum::<f64>() / seconds.iter().sum::<f64>(),
         loader_wait: Times::of(waits),
+        began_unix_s,
+        ended_unix_s,
         parts,
         images_per_s: settings.batch as f64 * 1e3 / measured.median_ms,
         macs,
@@ -165,6 +168,16 @@ fn prepare(settings: &BenchSettings, folder: &Path) -> Result<Run> {
     Run::create(options, &folder.join("run"))
 }
 
+/// Seconds since 1970, for programs that watch the machine meanwhile.
+fn unix_s() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// Until everything that was queued is done.
+fn wait_for(device: &Device) -> Result<()> {
+    device.sync().map_err(|error| Error::Training { step: 0, reason: format!("the device: {error:?}") })
+}
+
 /// One step, as `fit` does it; gives its batch back.
 fn step(trainer: &mut Trainer, loader: &mut Loader, observer: &mut dyn Observer) -> Result<Batch> {
     let ended = || Error::Training { step: trainer.step(), reason: "the loader ended before the last step".to_owned() };
@@ -215,35 +228,31 @@ fn parts(
     })
 }
 
-/// The loss of the network's own probabilities, and its gradient by them: a leaf ends the backward pass before the network.
+/// The loss of the network's own logits, sigmoid included, as a step has it, and its gradient by them: a leaf ends the backward pass before
+/// the network.
 fn loss_alone(trainer: &Trainer, batch: &Batch, settings: &BenchSettings, device: &Device) -> Result<(Times, Times)> {
-    let (config, side) = (&trainer.run.config, settings.size as usize);
-    let (groups, blocks) = (settings.groups, settings.batch / settings.groups);
+    let side = settings.size as usize;
     let input = input_from_rgb8(&batch.images, settings.batch, side, side, device);
-    let leaf = probabilities(trainer.state.model.forward(input)).detach().require_grad();
-    let cancer = |batch_label: usize| trainer.run.prior.counts(batch_label).and_then(|counts| counts.get(CANCER));
-    let table = |value: fn(&lsr_core::Count<f64>) -> f64| {
-        let values: Vec<f32> = batch.groups.iter().map(|group| cancer(group.label).map_or(0.0, value) as f32).collect();
-        Tensor::<2>::from_data(TensorData::new(values, [groups, 1]), device)
-    };
-    let loss = config.loss()?;
-    let wait = || device.sync().map_err(|error| Error::Training { step: trainer.step(), reason: format!("the device: {error:?}") });
+    let leaf = trainer.state.model.forward(input).detach().require_grad();
+    let wait = || wait_for(device);
     let (mut forward, mut backward) = (Vec::new(), Vec::new());
     for i in 0..=settings.steps {
-        let target = BatchTarget { mean: table(|count| count.mean), std: table(|count| count.std), weight: None, past: None };
-        wait()?;
-        let began = Instant::now();
-        let value = batch_loss(leaf.clone().reshape([groups, blocks, 1, side * side]), None, target, &loss);
-        wait()?;
-        let middle = Instant::now();
-        let gradients = value.backward();
-        wait()?;
-        let end = Instant::now();
-        drop(gradients);
-        // The first compiles kernels on a GPU.
-        if i > 0 {
-            forward.push((middle - began).as_secs_f64());
-            backward.push((end - middle).as_secs_f64());
+        // All groups go through at once here.
+        for part in part::parts(batch, trainer.run, &trainer.run.share()) {
+            wait()?;
+            let began = Instant::now();
+            let outcome = trainer.outcome(&part, leaf.clone())?;
+            wait()?;
+            let middle = Instant::now();
+            let gradients = outcome.total.backward();
+            wait()?;
+            let end = Instant::now();
+            drop(gradients);
+            // The first compiles kernels on a GPU.
+            if i > 0 {
+                forward.push((middle - began).as_secs_f64());
+                backward.push((end - middle).as_secs_f64());
+            }
         }
     }
     Ok((Times::of(forward), Times::of(backward)))

@@ -1,6 +1,7 @@
 //! The figures of `lsr-train bench`, for programs and for people.
 
 use super::BenchSettings;
+use crate::statistics::quantile;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -9,7 +10,7 @@ use std::fmt::Write;
 pub struct Times {
     /// Median.
     pub median_ms: f64,
-    /// 95 % take no longer.
+    /// 95th percentile, linear between neighbours.
     pub p95_ms: f64,
 }
 
@@ -17,10 +18,7 @@ impl Times {
     /// Of some durations in seconds; 0 of none.
     pub(super) fn of(mut seconds: Vec<f64>) -> Self {
         seconds.sort_by(f64::total_cmp);
-        let at = |share: f64| {
-            let rank = ((seconds.len() as f64 * share).ceil() as usize).clamp(1, seconds.len().max(1));
-            seconds.get(rank - 1).copied().unwrap_or(0.0) * 1e3
-        };
+        let at = |share: f64| if seconds.is_empty() { 0.0 } else { quantile(&seconds, share) * 1e3 };
         Self { median_ms: at(0.5), p95_ms: at(0.95) }
     }
 }
@@ -38,9 +36,9 @@ pub struct Parts {
     pub backward: Times,
     /// Optimiser.
     pub optimizer: Times,
-    /// Loss forward, timed outside the step on probabilities that the network does not hang on.
+    /// Loss forward, sigmoid included, timed outside the step on logits that the network does not hang on.
     pub loss_alone: Times,
-    /// The loss's gradient by these probabilities alone, outside the step.
+    /// The loss's gradient by these logits alone, outside the step.
     pub loss_backward_alone: Times,
     /// `backward` less `loss_backward_alone`: medians, so derived and not measured.
     pub network_backward_ms: f64,
@@ -65,6 +63,12 @@ pub struct StepBench {
     pub step: Times,
     /// Waiting for the loader, a step.
     pub loader_wait: Times,
+    /// Share of all these steps that was such waiting.
+    pub waiting_share: f64,
+    /// When the first of these steps began, seconds since 1970.
+    pub began_unix_s: f64,
+    /// When the last of them ended, parts not included.
+    pub ended_unix_s: f64,
     /// Parts of a step; nothing where only steps were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parts: Option<Parts>,
@@ -121,9 +125,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn median_and_p95_are_times_that_were_measured() {
-        let times = Times::of((1..=20).rev().map(f64::from).collect());
+    fn median_and_p95_lie_between_times_that_were_measured() {
+        let times = Times::of((0..=20).rev().map(f64::from).collect());
         assert_eq!(times, Times { median_ms: 10_000.0, p95_ms: 19_000.0 });
+        assert_eq!(Times::of(vec![1.0, 2.0]).median_ms, 1500.0);
         assert_eq!(Times::of(vec![0.5]), Times { median_ms: 500.0, p95_ms: 500.0 });
+        assert_eq!(Times::of(vec![]), Times { median_ms: 0.0, p95_ms: 0.0 });
     }
 }

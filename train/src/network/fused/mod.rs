@@ -25,5 +25,11 @@ mod weights;
 pub(super) use blocked::FeatureMemory;
 pub(super) use operation::forward;
 
+/// Name of the vectors that networks of these channels use on this machine, and how many f32 one has.
+pub(super) fn vectors(channels: impl IntoIterator<Item = usize>) -> (&'static str, usize) {
+    let arch = simd::arch_for(channels);
+    (simd::name(arch), simd::lanes(arch))
+}
+
 #[cfg(test)]
 mod tests;

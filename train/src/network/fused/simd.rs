@@ -29,6 +29,19 @@ pub(super) fn lanes(arch: Arch) -> usize {
     arch.dispatch(Lanes)
 }
 
+/// Name of the instruction set, as people know it.
+pub(super) fn name(arch: Arch) -> &'static str {
+    match arch {
+        #[cfg(target_arch = "x86_64")]
+        Arch::V4(_) => "AVX-512",
+        #[cfg(target_arch = "x86_64")]
+        Arch::V3(_) => "AVX2",
+        #[cfg(target_arch = "aarch64")]
+        Arch::Neon(_) => "NEON",
+        _ => "no vector instructions",
+    }
+}
+
 /// Repeats a block for `$i` below `$n`, at most 16. Loops over an array of sums must be unrolled, or it lives in memory instead of registers;
 /// the compiler's own unrolling stops below the longest ones.
 macro_rules! unrolled {

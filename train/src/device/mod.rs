@@ -5,7 +5,14 @@
 //! in, so it is never used.
 //!
 //! CUDA is loaded when it is first touched, and what is missing then ends the process with a panic inside its loader.
-//! [`DeviceChoice::open`] therefore asks for each part first and names all that are missing in one error.
+//! [`DeviceChoice::open`] therefore asks for each part first and names all that are missing in one error. `cuda` is the one
+//! place that looks for parts of CUDA; `lsr-train doctor` shows what it finds.
+
+#[cfg(feature = "cuda")]
+pub(crate) mod cuda;
+mod gpu;
+
+pub use gpu::{CudaVersion, Gpu};
 
 use crate::processes::Processes;
 use std::fmt;
@@ -39,6 +46,15 @@ impl DeviceChoice {
             Self::Cpu => Ok(Device::flex()),
             Self::Cuda(index) => open_cuda(index),
         }
+    }
+
+    /// Opens the device to draw masks with a trained network: where it cannot be used on this machine, the processor, which gives the same
+    /// masks up to rounding. Says so.
+    pub(crate) fn open_or_cpu(self, warn: &mut impl FnMut(&str)) -> Device {
+        self.open().unwrap_or_else(|error| {
+            warn(&format!("the run was trained on {self}, which cannot be used here; going on with the processor ({error})"));
+            Device::flex()
+        })
     }
 
     /// The device of one of several processes: the processor for all of them; of GPUs, those from the given one on, in the order of the
@@ -134,6 +150,14 @@ pub enum DeviceError {
         /// How many GPUs there are.
         count: usize,
     },
+    /// The device computes nothing, or something else than the processor.
+    #[error("{device} does not compute as it should: {reason}")]
+    Kernels {
+        /// The device.
+        device: DeviceChoice,
+        /// What was expected and what was found.
+        reason: String,
+    },
 }
 
 /// A part of CUDA that is needed at run time.
@@ -141,13 +165,19 @@ pub enum DeviceError {
 #[non_exhaustive]
 pub enum CudaPart {
     /// `libcuda`, the driver's library.
-    #[error("libcuda is not found (it comes with the NVIDIA driver)")]
+    #[error("libcuda is not found (it comes with the NVIDIA driver: install that, release 580 or newer)")]
     Driver,
     /// `libnvrtc`, which compiles the kernels.
-    #[error("libnvrtc is not found (it comes with the CUDA toolkit; its folder must be in the loader's path, LD_LIBRARY_PATH on Linux)")]
+    #[error(
+        "libnvrtc is not found (it comes with the CUDA toolkit 13, NVIDIA's package cuda-toolkit-13-0; its folder must be in the loader's path, \
+         LD_LIBRARY_PATH on Linux)"
+    )]
     KernelCompiler,
     /// The headers that the kernels include.
-    #[error("the CUDA headers are not found (looked for {}; set CUDA_PATH to the folder that has include/)", looked_for.display())]
+    #[error(
+        "the CUDA headers are not found (looked for {}; they come with the CUDA toolkit too: set CUDA_PATH to the folder that has include/)",
+        looked_for.display()
+    )]
     Headers {
         /// The file that was looked for.
         looked_for: PathBuf,
@@ -178,39 +208,15 @@ fn gpus(index: usize) -> Result<usize, DeviceError> {
 /// How many GPUs there are; one with this index must be among them.
 #[cfg(feature = "cuda")]
 fn gpus(index: usize) -> Result<usize, DeviceError> {
-    let missing = missing_parts();
+    let missing = cuda::Installed::look().missing();
     if !missing.is_empty() {
         return Err(DeviceError::CudaIncomplete { missing });
     }
-    let driver_error = |error: cudarc::driver::result::DriverError| DeviceError::Driver { reason: format!("{:?}", error.0) };
-    let count = cudarc::driver::CudaContext::device_count().map_err(driver_error)?;
-    let count = usize::try_from(count).unwrap_or(0);
+    let count = cuda::count()?;
     if index >= count {
         return Err(DeviceError::NoSuchGpu { index, count });
     }
     Ok(count)
-}
-
-#[cfg(feature = "cuda")]
-fn missing_parts() -> Vec<CudaPart> {
-    let mut missing = Vec::new();
-    // SAFETY: loading a library runs its initialisers. These are NVIDIA's own two, found by their names in the loader's
-    // path: the very ones that burn loads right afterwards.
-    #[expect(unsafe_code, reason = "cudarc marks the question unsafe, because asking loads the library")]
-    let (driver, compiler) = unsafe { (cudarc::driver::sys::is_culib_present(), cudarc::nvrtc::sys::is_culib_present()) };
-    if !driver {
-        missing.push(CudaPart::Driver);
-    }
-    if !compiler {
-        missing.push(CudaPart::KernelCompiler);
-    }
-    // Where cubecl-cuda will look; its own look-up panics when there is nothing.
-    let root = cubecl_cuda::install::cuda_path().unwrap_or_else(|| PathBuf::from("/usr/local/cuda"));
-    let header = root.join("include").join("cuda_fp16.h");
-    if !header.is_file() {
-        missing.push(CudaPart::Headers { looked_for: header });
-    }
-    missing
 }
 
 #[cfg(test)]

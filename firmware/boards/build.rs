@@ -1,0 +1,29 @@
+//! Puts the board's memory layout where the linker looks for it.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+/// Second boot stage in the first 256 bytes of flash; 2 MiB of flash, 264 KiB of RAM.
+const PICO: &str = "MEMORY {
+    BOOT2 : ORIGIN = 0x10000000, LENGTH = 0x100
+    FLASH : ORIGIN = 0x10000100, LENGTH = 2048K - 0x100
+    RAM   : ORIGIN = 0x20000000, LENGTH = 256K
+}
+EXTERN(BOOT2_FIRMWARE)
+SECTIONS {
+    .boot2 ORIGIN(BOOT2) : { KEEP(*(.boot2)); } > BOOT2
+} INSERT BEFORE .text;
+";
+
+fn main() {
+    let folder = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    let layout = if env::var_os("CARGO_FEATURE_PICO").is_some() { PICO } else { "" };
+    if let Err(error) = fs::write(folder.join("memory.x"), layout) {
+        println!("cargo:error=memory.x: {error}");
+    }
+    println!("cargo:rustc-link-search={}", folder.display());
+    for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {
+        println!("cargo:rustc-link-arg-bins={argument}");
+    }
+    println!("cargo:rerun-if-changed=build.rs");
+}

@@ -1,0 +1,8 @@
+//! The Raspberry Pi Pico's very firmware in an emulated chip: what its pins do, and what it says.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests: an unexpected error is a failure")]
+
+mod chip;
+mod motion;
+mod pico;
+mod safety;
