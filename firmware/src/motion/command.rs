@@ -167,7 +167,6 @@ impl<E: Encoder> Stage<'_, E> {
     }
 
     fn begin(&mut self, activity: Activity) {
-        self.stopping = false;
         self.hit = false;
         self.activity = activity;
         self.log();

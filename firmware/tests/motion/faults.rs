@@ -268,6 +268,30 @@ fn a_push_is_noticed() {
     assert_eq!(fault.to_string(), "axis z has lost steps: the encoder is off by 8.250 um, expected at most 8.000 um");
 }
 
+/// What happens to the stage while another fault is latched is told after that one, and the stage's own stop is not taken for the button.
+#[test]
+fn a_push_during_another_fault_is_noticed_after_it() {
+    let mut rig = Rig::at(with_encoders(um(8), Um::ZERO), um(0));
+    let into_the_switch = |rig: &mut Rig| {
+        rig.change(Axis::X, |x| x.positive_switch = 5);
+        rig.stage.move_to(only(Axis::X, um(100))).unwrap();
+        assert_eq!(rig.finish(), Outcome::Failed(MotionFault::Limit { axis: Axis::X, side: Side::Positive }));
+    };
+    into_the_switch(&mut rig);
+    rig.change(Axis::Z, |z| z.motor += 40);
+    assert_eq!(rig.run_for(5_000), None);
+    rig.stage.acknowledge().unwrap();
+    let lost = MotionFault::LostSteps { axis: Axis::Z, tolerance: um(8), found: um(10) };
+    assert_eq!(rig.run_for(5_000), Some(MotionEvent::Fault(lost)));
+    rig.acknowledge();
+    assert_eq!(rig.stage.status().homed, Axes::ALL.without(Axis::Z));
+    into_the_switch(&mut rig);
+    rig.shared.emergency_stop();
+    rig.run_for(5_000);
+    rig.stage.acknowledge().unwrap();
+    assert_eq!(rig.run_for(5_000), Some(MotionEvent::Fault(MotionFault::EmergencyStop)));
+}
+
 #[test]
 fn play_is_not_lost_steps() {
     let mut rig = Rig::at(with_encoders(um(6), um(5)), um(2_000));
