@@ -116,13 +116,13 @@ impl<'q, X: AxisDriver, Y: AxisDriver, Z: AxisDriver> StepExecutor<'q, X, Y, Z> 
         } else {
             self.look(now)?;
         }
+        self.energise()?;
         if self.halted && !self.resume() {
             return Ok(now + IDLE);
         }
         if self.shared.is_emergency() {
             return Err(Halt::Emergency);
         }
-        self.energise()?;
         if self.head.is_none() {
             self.head = self.events.pop();
         }

@@ -11,6 +11,7 @@
 //! Configuration (`config`) is checked once and becomes `kinematics`; homing (`homing`) is a sequence of lines whose ends the switch decides on.
 
 mod axis;
+mod command;
 mod config;
 mod config_error;
 mod debounce;

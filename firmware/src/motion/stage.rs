@@ -1,14 +1,14 @@
 //! The half in the main loop: commands in micrometres become legs, and legs become events in the executor's queue.
 
 use crate::motion::axis::{Axes, Axis, PerAxis};
-use crate::motion::config::{AxisConfig, DriverTiming, Homing, Retraction, StageConfig};
+use crate::motion::config::{AxisConfig, DriverTiming, Retraction, StageConfig};
 use crate::motion::encoder::{Encoder, NoEncoder};
 use crate::motion::error::{MotionError, MotionFault};
 use crate::motion::homing::HomeRun;
-use crate::motion::kinematics::{HomingSteps, Kinematics};
+use crate::motion::kinematics::Kinematics;
 use crate::motion::line::Line;
 use crate::motion::queue::StepSender;
-use crate::motion::route::{Route, is_retracted};
+use crate::motion::route::Route;
 use crate::motion::shared::MotionShared;
 use crate::motion::status::{StageState, StageStatus};
 use crate::units::{Ticks, Um};
@@ -33,6 +33,66 @@ pub(crate) struct Leg {
 /// Plans the stage's motion. Owned by the main loop.
 ///
 /// Commands only begin something; [`Stage::poll`] carries it on and says how it ended.
+///
+/// ```
+/// use lsr_firmware::{
+///     Axes, AxisConfig, AxisPins, DriverTiming, Homing, MotionEvent, MotionShared, NoEncoder, NoPin, Outcome, PerAxis, Polarity, Side, Stage,
+///     StageConfig, StepExecutor, StepQueue, Um,
+/// };
+/// # use embedded_hal::digital::{ErrorType, OutputPin};
+/// # struct Pin;
+/// # impl ErrorType for Pin { type Error = core::convert::Infallible; }
+/// # impl OutputPin for Pin {
+/// #     fn set_low(&mut self) -> Result<(), Self::Error> { Ok(()) }
+/// #     fn set_high(&mut self) -> Result<(), Self::Error> { Ok(()) }
+/// # }
+/// static SHARED: MotionShared = MotionShared::new();
+/// static QUEUE: StepQueue = StepQueue::new();
+///
+/// let um = |um| Um::from_um(um).unwrap();
+/// let axis = AxisConfig {
+///     full_steps_per_turn: 200,
+///     microsteps: 16,
+///     travel_per_turn: um(800), // 0.25 um a step
+///     min: um(0),
+///     max: um(20_000),
+///     max_speed_um_per_s: 2_000,
+///     acceleration_um_per_s2: 20_000,
+///     sudden_stop_um_per_s: 500,
+///     backlash: um(4),
+///     approach: Side::Positive,
+///     homing: Homing::Here { position: um(10_000) }, // no switch on this stage
+///     encoder_tolerance: None,
+/// };
+/// let config = StageConfig { axes: PerAxis::splat(axis), retraction: None };
+/// let pins = || AxisPins {
+///     step: Pin,
+///     direction: Pin,
+///     enable: None::<NoPin>,
+///     negative_limit: None::<NoPin>,
+///     positive_limit: None::<NoPin>,
+///     polarity: Polarity::default(),
+/// };
+/// let (sender, receiver) = QUEUE.split().unwrap();
+/// let timing = DriverTiming::default();
+/// let mut executor = StepExecutor::new(timing, &SHARED, receiver, (pins(), pins(), pins())).unwrap(); // to the timer interrupt
+/// let mut stage = Stage::<NoEncoder>::new(config, timing, &SHARED, sender, PerAxis::splat(None)).unwrap(); // to the main loop
+///
+/// let mut now = 0; // a board's timer
+/// let mut finish = |stage: &mut Stage| loop {
+///     let event = stage.poll(now);
+///     now = executor.on_timer(now);
+///     if let Some(MotionEvent::Finished(outcome)) = event {
+///         break outcome;
+///     }
+/// };
+/// SHARED.permit(true);
+/// stage.home(Axes::ALL).unwrap();
+/// assert_eq!(finish(&mut stage), Outcome::Homed);
+/// stage.move_to(PerAxis { x: Some(um(11_000)), y: Some(um(9_500)), z: None }).unwrap();
+/// assert_eq!(finish(&mut stage), Outcome::Arrived);
+/// assert_eq!(stage.status().position.to_array(), [um(11_000), um(9_500), um(10_000)]);
+/// ```
 pub struct Stage<'q, E = NoEncoder> {
     config: StageConfig,
     pub(crate) timing: DriverTiming,
@@ -146,96 +206,6 @@ impl<'q, E: Encoder> Stage<'q, E> {
         Ok(())
     }
 
-    /// Begins to home axes: z first, and out of the way of x and y if the configuration has it retract. They are not homed until it has ended.
-    ///
-    /// # Errors
-    /// [`MotionError::Faulted`], [`MotionError::Busy`], [`MotionError::Forbidden`], [`MotionError::NoAxis`], [`MotionError::NoSwitch`];
-    /// [`MotionError::NotHomed`] of z, if it has to retract and is not among the axes.
-    pub fn home(&mut self, axes: Axes) -> Result<(), MotionError> {
-        self.check_ready()?;
-        if axes.is_empty() {
-            return Err(MotionError::NoAxis);
-        }
-        for axis in Axis::ALL.into_iter().filter(|axis| axes.contains(*axis)) {
-            let Homing::Switch(switch) = self.config.axes.get(axis).homing else { continue };
-            if !self.shared.has_switch(axis, switch.side) {
-                return Err(MotionError::NoSwitch { axis, side: switch.side });
-            }
-            if self.retracts_for(axis) && !(self.homed.contains(Axis::Z) || axes.contains(Axis::Z)) {
-                return Err(MotionError::NotHomed { axis: Axis::Z });
-            }
-        }
-        for axis in Axis::ALL.into_iter().filter(|axis| axes.contains(*axis)) {
-            self.homed = self.homed.without(axis);
-            *self.sent.get_mut(axis) = None;
-        }
-        self.begin(Activity::Home(HomeRun::new(axes)));
-        Ok(())
-    }
-
-    /// Begins to move axes to positions, together on straight lines. Axes without one stay.
-    ///
-    /// # Errors
-    /// [`MotionError::Faulted`], [`MotionError::Busy`], [`MotionError::Forbidden`], [`MotionError::NoAxis`], [`MotionError::NotHomed`],
-    /// [`MotionError::OutsideLimits`].
-    pub fn move_to(&mut self, target: PerAxis<Option<Um>>) -> Result<(), MotionError> {
-        self.check_ready()?;
-        self.check_homed(&target)?;
-        self.go(target)
-    }
-
-    /// Begins to move axes by distances from where they were sent last (or from where they are, if they did not get there).
-    ///
-    /// # Errors
-    /// As [`Stage::move_to`].
-    pub fn move_by(&mut self, distance: PerAxis<Option<Um>>) -> Result<(), MotionError> {
-        self.check_ready()?;
-        self.check_homed(&distance)?;
-        let position = self.position();
-        self.go(PerAxis::from_fn(|axis| {
-            let from = self.sent.get(axis).unwrap_or(*position.get(axis));
-            // Cut to the longest: beyond every soft limit.
-            distance.get(axis).map(|by| Um::saturating_from_nm(i64::from(from.nm()) + i64::from(by.nm())))
-        }))
-    }
-
-    /// Ends the move or the homing by the ramp. The position stays true. Nothing happens at rest.
-    pub fn stop(&mut self) {
-        if !matches!(self.activity, Activity::Idle) {
-            self.stopping = true;
-            self.slow_down();
-            self.log();
-        }
-    }
-
-    /// Stops everything at once ([`MotionShared::emergency_stop`]): a fault.
-    pub fn emergency_stop(&mut self) {
-        self.shared.emergency_stop();
-    }
-
-    /// Ends a fault, when everything rests.
-    ///
-    /// # Errors
-    /// [`MotionError::NoFault`]; [`MotionError::Busy`] as long as something moves or the executor has not been called since.
-    pub fn acknowledge(&mut self) -> Result<(), MotionError> {
-        let fault = self.fault.ok_or(MotionError::NoFault)?;
-        let stop_is_known = fault == MotionFault::EmergencyStop || self.own_stop;
-        if self.is_moving() || (stop_is_known && !self.halt_seen) {
-            return Err(MotionError::Busy);
-        }
-        if stop_is_known {
-            self.shared.clear_emergency();
-        }
-        if self.halt_seen {
-            self.resume();
-        }
-        self.own_stop = false;
-        self.fault = None;
-        self.fault_told = false;
-        self.log();
-        Ok(())
-    }
-
     /// Switches the motors off. No axis is homed then. They are switched on by the next move.
     ///
     /// # Errors
@@ -272,92 +242,8 @@ impl<'q, E: Encoder> Stage<'q, E> {
         self.axes.get(axis).range()
     }
 
-    fn check_idle(&self) -> Result<(), MotionError> {
+    pub(crate) fn check_idle(&self) -> Result<(), MotionError> {
         if self.is_moving() { Err(MotionError::Busy) } else { Ok(()) }
-    }
-
-    fn check_ready(&self) -> Result<(), MotionError> {
-        if let Some(fault) = self.fault {
-            return Err(MotionError::Faulted { fault });
-        }
-        self.check_idle()?;
-        if self.shared.is_permitted() { Ok(()) } else { Err(MotionError::Forbidden) }
-    }
-
-    fn check_homed(&self, asked: &PerAxis<Option<Um>>) -> Result<(), MotionError> {
-        let mut moving = Axis::ALL.into_iter().filter(|axis| asked.get(*axis).is_some()).peekable();
-        if moving.peek().is_none() {
-            return Err(MotionError::NoAxis);
-        }
-        match moving.find(|axis| !self.homed.contains(*axis)) {
-            Some(axis) => Err(MotionError::NotHomed { axis }),
-            None => Ok(()),
-        }
-    }
-
-    fn go(&mut self, target: PerAxis<Option<Um>>) -> Result<(), MotionError> {
-        let mut steps = self.steps();
-        let mut moving = Axes::NONE;
-        for axis in Axis::ALL {
-            let Some(asked) = *target.get(axis) else { continue };
-            let (min, max) = self.range(axis);
-            if asked < min || asked > max {
-                return Err(MotionError::OutsideLimits { axis, min, max, asked });
-            }
-            *steps.get_mut(axis) = self.axes.get(axis).steps(asked);
-            moving = moving.with(axis);
-        }
-        let retract = self.retraction_of(&target)?;
-        let mut sent = target;
-        if retract.is_some_and(|z| z != self.steps().z) && !moving.contains(Axis::Z) {
-            // z goes out of the way and comes back.
-            moving = moving.with(Axis::Z);
-            sent.z = self.sent.z;
-        }
-        for axis in Axis::ALL.into_iter().filter(|axis| moving.contains(*axis)) {
-            *self.sent.get_mut(axis) = None;
-        }
-        self.begin(Activity::Move(Route::new(steps, moving, retract), sent));
-        Ok(())
-    }
-
-    /// Where z has to be before x and y move, if their way is long.
-    fn retraction_of(&self, target: &PerAxis<Option<Um>>) -> Result<Option<i32>, MotionError> {
-        let Some(Retraction { over, to, side }) = self.config.retraction else { return Ok(None) };
-        let position = self.position();
-        // Below 2^32 each: the sum of two squares may have 65 bits.
-        let square = |axis| {
-            let distance = target.get(axis).map_or(0, |asked| u64::from(asked.distance_nm(*position.get(axis))));
-            distance * distance
-        };
-        let over = u64::from(over.nm().unsigned_abs());
-        if square(Axis::X).saturating_add(square(Axis::Y)) <= over * over {
-            return Ok(None);
-        }
-        if !self.homed.contains(Axis::Z) {
-            return Err(MotionError::NotHomed { axis: Axis::Z });
-        }
-        let (z, retract) = (self.steps().z, self.axes.z.steps(to));
-        Ok(Some(if is_retracted(z, retract, side) { z } else { retract }))
-    }
-
-    fn begin(&mut self, activity: Activity) {
-        self.stopping = false;
-        self.hit = false;
-        self.activity = activity;
-        self.log();
-    }
-
-    /// Whether z has to be out of the way when an axis is homed.
-    pub(crate) fn retracts_for(&self, axis: Axis) -> bool {
-        axis != Axis::Z && self.config.retraction.is_some() && matches!(self.axes.get(axis).homing, HomingSteps::Switch { .. })
-    }
-
-    /// How far z has to go to be out of the way.
-    pub(crate) fn retraction(&self) -> Option<i32> {
-        let Retraction { to, side, .. } = self.config.retraction?;
-        let (z, retract) = (self.steps().z, self.axes.z.steps(to));
-        (!is_retracted(z, retract, side)).then_some(retract.wrapping_sub(z))
     }
 
     /// The axis does not know its position, nor whether its play is taken up.
@@ -378,7 +264,7 @@ impl<'q, E: Encoder> Stage<'q, E> {
         PerAxis::from_fn(|axis| self.shared.count(axis).wrapping_sub(*self.origin.get(axis)))
     }
 
-    fn position(&self) -> PerAxis<Um> {
+    pub(crate) fn position(&self) -> PerAxis<Um> {
         let steps = self.steps();
         PerAxis::from_fn(|axis| self.axes.get(axis).position(*steps.get(axis)))
     }

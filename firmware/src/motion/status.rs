@@ -64,7 +64,7 @@ pub enum Outcome {
     Failed(MotionFault),
 }
 
-/// What [`Stage::poll`] has to tell.
+/// What [`Stage::poll`](crate::Stage::poll) has to tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum MotionEvent {

@@ -4,7 +4,7 @@ use crate::sim::{Rig, axis, only, stage_config, to, um};
 use embedded_hal::digital::{ErrorType, OutputPin};
 use lsr_firmware::{
     Axes, Axis, AxisConfig, AxisPins, DriverTiming, MotionError, MotionEvent, MotionFault, MotionShared, NoEncoder, NoPin, Outcome,
-    PerAxis, Polarity, Side, Stage, StageConfig, StageState, StepExecutor, StepQueue, Um,
+    PerAxis, Polarity, Profile, Rate, Side, Stage, StageConfig, StageState, StepExecutor, StepQueue, Um,
 };
 
 use proptest::prelude::*;
@@ -110,7 +110,11 @@ fn from_a_low_speed_an_emergency_stop_costs_no_step() {
     rig.stage.move_to(only(Axis::X, um(4_000))).unwrap();
     assert_eq!(rig.run_for(400_000), None);
     rig.stage.emergency_stop();
-    latched(&mut rig, MotionFault::EmergencyStop, Axes::ALL);
+    rig.interrupt();
+    // A round of the main loop to hear of it, and a call of the executor to drop what is queued.
+    let told = rig.run_for(1_000 + 2 * 700);
+    assert_eq!(told, Some(MotionEvent::Finished(Outcome::Failed(MotionFault::EmergencyStop))));
+    assert_eq!(rig.stage.status().homed, Axes::ALL);
     rig.acknowledge();
     assert_eq!(rig.go(only(Axis::X, um(0))), Outcome::Arrived);
     assert_eq!(rig.motor(Axis::X), 0);
@@ -158,6 +162,11 @@ fn a_move_right_after_the_acknowledgement_is_whole() {
     assert_eq!(rig.stage.poll(rig.now), None, "the executor has not been called since");
     assert_eq!(rig.finish(), Outcome::Arrived);
     assert_eq!(rig.motor(Axis::X), 4_000);
+    // In one go, from the ramp's first step on.
+    let profile = Profile::new(4_000, Rate::new(50 << 32, 100_000));
+    for (edge, n) in rig.take_edges().windows(2).zip(1..) {
+        assert_eq!(edge[1].at - edge[0].at, profile.time(n + 1) - profile.time(n));
+    }
 }
 
 #[test]
@@ -204,6 +213,14 @@ fn a_pin_that_fails_is_a_fault() {
     latched(&mut rig, MotionFault::Pin { axis: Axis::X }, Axes::ALL.without(Axis::X));
     rig.change(Axis::X, |x| x.broken = false);
     rig.acknowledge();
+    // The pulse that another axis has begun in the same event is as long as any.
+    let mut diagonal = Rig::at(stage_config(), um(0));
+    diagonal.stage.move_to(to(1_000, 1_000, 0)).unwrap();
+    assert_eq!(diagonal.run_for(100_000), None);
+    diagonal.change(Axis::Y, |y| y.broken = true);
+    latched(&mut diagonal, MotionFault::Pin { axis: Axis::Y }, Axes::ALL.without(Axis::X).without(Axis::Y));
+    let x = diagonal.world.borrow().axes.x.clone();
+    assert_eq!(x.lowered_at - x.raised_at, 3);
     assert_eq!(rig.go(only(Axis::Y, um(100))), Outcome::Arrived);
 }
 
@@ -249,6 +266,30 @@ fn a_push_is_noticed() {
     rig.acknowledge();
     assert_eq!(rig.go(only(Axis::X, um(1))), Outcome::Arrived);
     assert_eq!(fault.to_string(), "axis z has lost steps: the encoder is off by 8.250 um, expected at most 8.000 um");
+}
+
+/// What happens to the stage while another fault is latched is told after that one, and the stage's own stop is not taken for the button.
+#[test]
+fn a_push_during_another_fault_is_noticed_after_it() {
+    let mut rig = Rig::at(with_encoders(um(8), Um::ZERO), um(0));
+    let into_the_switch = |rig: &mut Rig| {
+        rig.change(Axis::X, |x| x.positive_switch = 5);
+        rig.stage.move_to(only(Axis::X, um(100))).unwrap();
+        assert_eq!(rig.finish(), Outcome::Failed(MotionFault::Limit { axis: Axis::X, side: Side::Positive }));
+    };
+    into_the_switch(&mut rig);
+    rig.change(Axis::Z, |z| z.motor += 40);
+    assert_eq!(rig.run_for(5_000), None);
+    rig.stage.acknowledge().unwrap();
+    let lost = MotionFault::LostSteps { axis: Axis::Z, tolerance: um(8), found: um(10) };
+    assert_eq!(rig.run_for(5_000), Some(MotionEvent::Fault(lost)));
+    rig.acknowledge();
+    assert_eq!(rig.stage.status().homed, Axes::ALL.without(Axis::Z));
+    into_the_switch(&mut rig);
+    rig.shared.emergency_stop();
+    rig.run_for(5_000);
+    rig.stage.acknowledge().unwrap();
+    assert_eq!(rig.run_for(5_000), Some(MotionEvent::Fault(MotionFault::EmergencyStop)));
 }
 
 #[test]

@@ -97,6 +97,20 @@ fn each_approach_ends_at_the_switch() {
     assert!(slow > 590, "{slow} slow steps");
 }
 
+/// The switch that was found first is not there again: a loose contact.
+#[test]
+fn a_switch_has_to_be_found_twice() {
+    let mut rig = rig(stage_config());
+    rig.stage.home(Axes::NONE.with(Axis::X)).unwrap();
+    while rig.motor(Axis::X) > -1_000 {
+        assert_eq!(rig.run_for(100), None);
+    }
+    rig.run_for(5_000);
+    rig.change(Axis::X, |x| x.negative_switch = -100_000);
+    assert_eq!(rig.finish(), Outcome::Failed(MotionFault::SwitchNotFound { axis: Axis::X, side: Side::Negative }));
+    assert_eq!((rig.motor(Axis::X), rig.stage.status().homed), (-1_600, Axes::NONE), "twice 600 steps from where it had backed off to");
+}
+
 /// Contacts that bounce for 15 ms after the axis has backed off: the switch is asked later.
 #[test]
 fn a_bouncing_switch_is_waited_for() {
@@ -220,6 +234,13 @@ fn homing_can_be_stopped() {
     rig.stage.home(Axes::ALL).unwrap();
     assert_eq!(rig.finish(), Outcome::Homed);
     assert_eq!(rig.motor(Axis::X), -400);
+    // Once begun, an axis is not homed until it is again.
+    rig.stage.home(Axes::NONE.with(Axis::X)).unwrap();
+    assert_eq!(rig.stage.status().homed, Axes::ALL.without(Axis::X));
+    assert_eq!(rig.run_for(100_000), None);
+    rig.stage.stop();
+    assert_eq!(rig.finish(), Outcome::Stopped);
+    assert_eq!(rig.stage.status().homed, Axes::ALL.without(Axis::X));
 }
 
 #[test]

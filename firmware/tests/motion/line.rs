@@ -89,6 +89,25 @@ proptest! {
     }
 }
 
+/// After a stop every step is due when the shortened profile says, the very next one included.
+#[test]
+fn a_stop_shortens_the_profile() {
+    let rates = PerAxis::splat(Rate::new(50 << 32, 100_000));
+    for at in [0, 1, 2, 300, 1_000, 1_001, 5_000, 8_999, 9_500] {
+        let mut line = Line::new(PerAxis { x: 10_000, y: 0, z: 0 }, &rates, 70, 0);
+        let mut profile = Profile::new(10_000, rates.x);
+        let before: Vec<Ticks> = line.by_ref().take(at as usize).map(|event| event.at).collect();
+        assert_eq!(before, (1..=at).map(|n| 70 + profile.time(n)).collect::<Vec<_>>());
+        line.stop();
+        profile.stop_after(at);
+        assert_eq!(line.next_at(), (profile.steps() > at).then(|| 70 + profile.time(at + 1)));
+        assert_eq!(line.remaining(), profile.steps() - at);
+        let after: Vec<Ticks> = line.by_ref().map(|event| event.at).collect();
+        assert_eq!(after, (at + 1..=profile.steps()).map(|n| 70 + profile.time(n)).collect::<Vec<_>>());
+        assert_eq!((line.next_at(), line.end()), (None, 70 + profile.end()));
+    }
+}
+
 /// One axis alone has the profile of its own rate.
 #[test]
 fn alone_an_axis_is_as_fast_as_it_may_be() {

@@ -174,6 +174,24 @@ fn retraction_does_not_forget_where_z_was_sent() {
 }
 
 #[test]
+fn retraction_can_be_changed_at_rest() {
+    let mut rig = Rig::at(stage_config(), um(1_000));
+    let retraction = Retraction { over: um(100), to: um(500), side: Side::Negative };
+    assert!(matches!(rig.stage.set_retraction(Some(Retraction { to: um(4_001), ..retraction })), Err(MotionError::Config { .. })));
+    assert_eq!(rig.stage.config().retraction, None);
+    rig.stage.set_retraction(Some(retraction)).unwrap();
+    rig.stage.move_to(only(Axis::X, um(2_000))).unwrap();
+    assert_eq!(rig.stage.set_retraction(None), Err(MotionError::Busy));
+    assert_eq!(rig.finish(), Outcome::Arrived);
+    let z = |rig: &mut Rig| rig.take_edges().iter().filter(|edge| edge.axis == Axis::Z).map(|edge| edge.motor).min();
+    assert_eq!(z(&mut rig), Some(-2_000));
+    rig.stage.set_retraction(None).unwrap();
+    assert_eq!(rig.go(only(Axis::X, um(1_000))), Outcome::Arrived);
+    assert_eq!(z(&mut rig), None);
+    assert_eq!(rig.stage.status().homed, Axes::ALL);
+}
+
+#[test]
 fn a_long_move_needs_z_to_be_homed() {
     let retraction = Some(Retraction { over: um(500), to: um(1_000), side: Side::Negative });
     let axes = PerAxis::splat(AxisConfig { homing: Homing::Here { position: um(0) }, ..axis() });
@@ -295,4 +313,22 @@ fn motors_without_current_forget_their_position() {
     rig.take_edges();
     assert_eq!(rig.go(to(1_001, 1_000, 1_000)), Outcome::Arrived);
     assert!(rig.take_edges()[0].at - before >= 2_000, "enable_us");
+    // Also while a fault is latched.
+    rig.stage.emergency_stop();
+    rig.run_for(5_000);
+    rig.stage.release().unwrap();
+    rig.run_for(2_000);
+    assert!(!rig.world.borrow().axes.z.energised && rig.stage.status().fault.is_some());
+    rig.acknowledge();
+    // Nor do they know whether their play is taken up.
+    let mut rig = Rig::at(with(|config| config.backlash = um(5)), um(1_000));
+    assert_eq!(rig.go(only(Axis::X, um(1_100))), Outcome::Arrived);
+    rig.stage.release().unwrap();
+    rig.run_for(2_000);
+    rig.stage.home(Axes::ALL).unwrap();
+    assert_eq!(rig.finish(), Outcome::Homed);
+    rig.take_edges();
+    assert_eq!(rig.go(only(Axis::X, um(1_001))), Outcome::Arrived);
+    let steps: Vec<i64> = rig.take_edges().iter().map(|edge| edge.by).collect();
+    assert_eq!(steps, [[-1; 16].as_slice(), &[1; 20]].concat(), "from 1,000 um to 996, and up to 1,001");
 }

@@ -122,7 +122,7 @@ fn check_bounds(edges: &[Edge], axis: Axis, bounds: &Bounds, window: usize) -> R
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(6000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
 
     #[test]
     fn whatever_is_asked(config in stage(), plans in vec(plan(), 1..6), window in 4..60_usize, poll_every in 50..1_000_u64) {

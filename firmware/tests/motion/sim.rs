@@ -38,8 +38,8 @@ pub(crate) struct Mechanics {
     pub(crate) energised: bool,
     positive: bool,
     high: bool,
-    raised_at: Ticks,
-    lowered_at: Ticks,
+    pub(crate) raised_at: Ticks,
+    pub(crate) lowered_at: Ticks,
     turned_at: Ticks,
     pub(crate) energised_at: Ticks,
 }
