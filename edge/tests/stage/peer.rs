@@ -1,7 +1,7 @@
 //! A controller on a socket: the real `Server` around a stand-in microscope, in a thread, with ways to break the line.
 
 use crate::microscope::Microscope;
-use lsr_edge::stage::wire::{ClientTiming, Server};
+use lsr_edge::stage::wire::{ClientTiming, Command, Fault, Server};
 use lsr_edge::stage::{Controller, Port, StageError, Timing};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
@@ -98,6 +98,19 @@ impl Peer {
 
     pub(crate) fn microscope(&self) -> MutexGuard<'_, Microscope> {
         self.microscope.lock().unwrap()
+    }
+
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.microscope().fault
+    }
+
+    /// Of channel 0, permille.
+    pub(crate) fn light(&self) -> u16 {
+        self.microscope().light[0]
+    }
+
+    pub(crate) fn last_command(&self) -> Option<Command> {
+        self.microscope().log.last().cloned()
     }
 
     pub(crate) fn controller(&self) -> Controller {
