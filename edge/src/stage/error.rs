@@ -105,6 +105,7 @@ fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => " (permission denied: on Linux, `sudo usermod -aG dialout $USER`, then log in again)",
         io::ErrorKind::NotFound => " (no such device: is the controller plugged in?)",
+        io::ErrorKind::ResourceBusy => " (another program has it open)",
         io::ErrorKind::ConnectionRefused => " (nobody listens there)",
         _ => "",
     }

@@ -89,6 +89,17 @@ fn every_call_over_a_unix_socket() {
 }
 
 #[test]
+fn every_call_over_a_serial_line() {
+    let peer = Peer::serial();
+    everything(&peer);
+    // One program at a time.
+    let controller = peer.controller();
+    let error = Controller::connect(peer.port.clone(), timing()).unwrap_err().to_string();
+    assert_eq!(error, format!("cannot open {} (another program has it open)", peer.port));
+    assert!(controller.ping().is_ok());
+}
+
+#[test]
 fn every_call_over_tcp() {
     everything(&Peer::tcp());
 }

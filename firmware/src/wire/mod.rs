@@ -102,6 +102,7 @@ mod axis;
 mod client;
 mod command;
 mod crc;
+mod encode;
 mod error_code;
 mod event;
 mod fault;
