@@ -1,6 +1,6 @@
 //! What can go wrong between a program and its microscope.
 
-use lsr_firmware::wire::{ErrorCode, Fault, Lost};
+use lsr_firmware::wire::{ErrorCode, Fault};
 use std::io;
 
 /// Why something was not done, or is not known to have been.
@@ -41,7 +41,7 @@ pub enum StageError {
     },
     /// The controller did not do it; nothing has changed.
     #[error("refused: {0}")]
-    Refused(#[from] ErrorCode),
+    Refused(ErrorCode),
     /// The connection broke before the command left: it was not carried out.
     #[error("the connection was lost before {command} was sent; nothing was done")]
     NotSent {
@@ -88,12 +88,16 @@ pub enum StageError {
         /// What was given.
         um: f64,
     },
-    /// The session is over.
-    #[error("no session: {0}")]
-    Lost(#[from] Lost),
     /// The user asked to stop.
     #[error("interrupted; the stage was stopped")]
     Interrupted,
+}
+
+/// Not by `#[from]`, which would make the code the error's source too: printed with its causes it would say everything twice.
+impl From<ErrorCode> for StageError {
+    fn from(code: ErrorCode) -> Self {
+        Self::Refused(code)
+    }
 }
 
 /// What to do about the usual reasons.
@@ -101,6 +105,7 @@ fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => " (permission denied: on Linux, `sudo usermod -aG dialout $USER`, then log in again)",
         io::ErrorKind::NotFound => " (no such device: is the controller plugged in?)",
+        io::ErrorKind::ResourceBusy => " (another program has it open)",
         io::ErrorKind::ConnectionRefused => " (nobody listens there)",
         _ => "",
     }

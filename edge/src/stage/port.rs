@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ impl Port {
     fn halves(&self) -> io::Result<Halves> {
         match self {
             Self::Serial { device, baud } => {
-                let writer = serialport::new(device, *baud).timeout(READ_TIMEOUT).open()?;
+                let writer = serialport::new(device, *baud).timeout(READ_TIMEOUT).open().map_err(|error| busy(device, error.into()))?;
                 let reader = writer.try_clone()?;
                 // What came before this program is of no interest.
                 writer.clear(serialport::ClearBuffer::All)?;
@@ -88,6 +88,12 @@ impl Port {
             Self::Unix { .. } => Err(io::Error::new(io::ErrorKind::Unsupported, "no Unix sockets on this system")),
         }
     }
+}
+
+/// A device that another program has locked is "no device" to serialport.
+fn busy(device: &str, error: io::Error) -> io::Error {
+    let there = error.kind() == io::ErrorKind::NotFound && Path::new(device).exists();
+    if there { io::Error::new(io::ErrorKind::ResourceBusy, error) } else { error }
 }
 
 impl FromStr for Port {

@@ -89,6 +89,17 @@ fn every_call_over_a_unix_socket() {
 }
 
 #[test]
+fn every_call_over_a_serial_line() {
+    let peer = Peer::serial();
+    everything(&peer);
+    // One program at a time.
+    let controller = peer.controller();
+    let error = Controller::connect(peer.port.clone(), timing()).unwrap_err().to_string();
+    assert_eq!(error, format!("cannot open {} (another program has it open)", peer.port));
+    assert!(controller.ping().is_ok());
+}
+
+#[test]
 fn every_call_over_tcp() {
     everything(&Peer::tcp());
 }
@@ -183,11 +194,11 @@ fn the_heartbeat_goes_on_by_itself_and_goodbye_is_said() {
     assert!(controller.ask(Command::SetHeartbeat { heartbeat_ms: 120 }).is_ok());
     controller.light(LightLevel { channel: 0, permille: 1_000 }, 0).unwrap();
     std::thread::sleep(Duration::from_millis(1_000));
-    assert_eq!((peer.microscope().fault, peer.microscope().light[0]), (None, 1_000));
+    assert_eq!((peer.fault(), peer.light()), (None, 1_000));
     drop(controller);
     std::thread::sleep(Duration::from_millis(400));
-    assert_eq!((peer.microscope().fault, peer.microscope().light[0]), (None, 0));
-    assert_eq!(peer.microscope().log.last(), Some(&Command::Goodbye));
+    assert_eq!((peer.fault(), peer.light()), (None, 0));
+    assert_eq!(peer.last_command(), Some(Command::Goodbye));
 }
 
 /// Round trips over this machine's sockets; the peer looks at its line every 0.3 ms, so this is a bound on our side only.

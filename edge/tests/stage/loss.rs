@@ -130,7 +130,7 @@ fn a_lost_host_is_a_fault_that_must_be_acknowledged() {
     let operation = controller.move_to(x(100)).unwrap();
     peer.microscope().heartbeat_ms = 150;
     peer.set_down(true);
-    until(|| peer.microscope().fault.is_some());
+    until(|| peer.fault().is_some());
     assert_eq!(peer.microscope().light, [0; 4]);
     peer.set_down(false);
     let fault = Fault::HostLost { heartbeat_ms: 150 };

@@ -1,8 +1,11 @@
 //! A controller on a socket: the real `Server` around a stand-in microscope, in a thread, with ways to break the line.
 
 use crate::microscope::Microscope;
-use lsr_edge::stage::wire::{ClientTiming, Server};
+use lsr_edge::stage::wire::{ClientTiming, Command, Fault, Server};
 use lsr_edge::stage::{Controller, Port, StageError, Timing};
+use serialport::{SerialPort, TTYPort};
+use std::cell::Cell;
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
@@ -17,6 +20,8 @@ trait Stream: Read + Write + Send {}
 impl<S: Read + Write + Send> Stream for S {}
 
 enum Listener {
+    /// The far end of a pseudo-terminal, given out once.
+    Serial(Cell<Option<TTYPort>>),
     Unix(UnixListener),
     Tcp(TcpListener),
 }
@@ -24,6 +29,7 @@ enum Listener {
 impl Listener {
     fn accept(&self) -> Option<Box<dyn Stream>> {
         match self {
+            Self::Serial(far) => far.take().map(|far| Box::new(far) as Box<dyn Stream>),
             Self::Unix(listener) => {
                 let stream = listener.accept().ok()?.0;
                 stream.set_nonblocking(true).unwrap();
@@ -72,6 +78,23 @@ impl Peer {
         Self::spawn(port, folder, move || Listener::Unix(listen_unix(&path)))
     }
 
+    /// A serial line: a pseudo-terminal whose near end is opened by name.
+    pub(crate) fn serial() -> Self {
+        let (mut far, near) = TTYPort::pair().unwrap();
+        far.set_timeout(Duration::from_millis(1)).unwrap();
+        let device = near.name().unwrap();
+        // The near end stays open, as a file, which does not lock it: a terminal that nobody has open reads as an error.
+        let open = File::open(&device).unwrap();
+        drop(near);
+        let port = Port::Serial { device, baud: 115_200 };
+        let mut far = Some(far);
+        let listen = move || {
+            let _ = &open;
+            Listener::Serial(Cell::new(far.take()))
+        };
+        Self::spawn(port, TempDir::new().unwrap(), listen)
+    }
+
     pub(crate) fn tcp() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -98,6 +121,19 @@ impl Peer {
 
     pub(crate) fn microscope(&self) -> MutexGuard<'_, Microscope> {
         self.microscope.lock().unwrap()
+    }
+
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.microscope().fault
+    }
+
+    /// Of channel 0, permille.
+    pub(crate) fn light(&self) -> u16 {
+        self.microscope().light[0]
+    }
+
+    pub(crate) fn last_command(&self) -> Option<Command> {
+        self.microscope().log.last().cloned()
     }
 
     pub(crate) fn controller(&self) -> Controller {
@@ -192,7 +228,7 @@ fn serve(first: Listener, mut listen: impl FnMut() -> Listener, microscope: &Mut
                     bytes[..count].iter().for_each(|&byte| server.receive(byte, now, &mut *microscope));
                 }
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
                 Err(_) => stream = None,
             }
         }

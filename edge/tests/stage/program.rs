@@ -75,7 +75,7 @@ fn homes_moves_and_says_where_it_is() {
     assert_eq!((status["state"].as_str(), &status["position_um"]), (Some("idle"), &serde_json::json!([1499.999, 20.5, 0.0])));
     assert_eq!(peer.microscope().count(|command| matches!(command, Asked::MoveTo { .. } | Asked::MoveBy { .. })), 3);
     // Each program said goodbye: no fault.
-    assert_eq!(peer.microscope().fault, None);
+    assert_eq!(peer.fault(), None);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn an_interrupted_move_is_stopped() {
     child.interrupt();
     assert_eq!(child.code(), Some(130));
     assert_eq!(peer.microscope().count(|command| matches!(command, Asked::Stop)), 1);
-    assert_eq!((peer.microscope().fault, peer.microscope().log.last()), (None, Some(&Asked::Goodbye)));
+    assert_eq!((peer.fault(), peer.last_command()), (None, Some(Asked::Goodbye)));
 }
 
 /// A light stays for as long as its program; one that is killed is a lost host: dark, latched, and acknowledged by the next one.
@@ -170,14 +170,14 @@ fn a_killed_program_is_a_lost_host() {
     let peer = Peer::unix();
     let light = || Ended(command(&peer, &["light", "25"]).stdout(Stdio::null()).spawn().unwrap());
     let mut child = light();
-    until(|| peer.microscope().light[0] == 250);
+    until(|| peer.light() == 250);
     child.interrupt();
-    assert_eq!((child.code(), peer.microscope().light[0], peer.microscope().fault), (Some(0), 0, None));
+    assert_eq!((child.code(), peer.light(), peer.fault()), (Some(0), 0, None));
     let mut child = light();
-    until(|| peer.microscope().light[0] == 250);
+    until(|| peer.light() == 250);
     child.0.kill().unwrap();
-    until(|| peer.microscope().fault == Some(Fault::HostLost { heartbeat_ms: 1_000 }));
-    assert_eq!(peer.microscope().light[0], 0);
+    until(|| peer.fault() == Some(Fault::HostLost { heartbeat_ms: 1_000 }));
+    assert_eq!(peer.light(), 0);
     let message = "error: refused: a fault must be acknowledged first: the host was silent for more than 1000 ms\n";
     assert_eq!(refused(&peer, &["home"]), message);
     assert!(good(&peer, &["status"]).contains("fault         the host was silent for more than 1000 ms\n"));

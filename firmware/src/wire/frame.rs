@@ -4,10 +4,10 @@
 //! reader is back in step behind the next zero. Both directions go byte by byte through memory of fixed size. Crate `cobs` is not used: its encoder
 //! and decoder index slices, which leaves panics in a controller's code; here nothing can panic.
 
-use super::crc::{Crc, crc32};
+use super::crc::crc32;
+use super::encode::Encoder;
 use core::fmt;
 use heapless::Vec;
-use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
 /// Bytes around a payload: the kind and the checksum.
@@ -162,66 +162,8 @@ impl<const N: usize> Default for FrameReader<N> {
 
 /// Writes a message as a frame to the front of a buffer and returns that part; `None` if the buffer is too small ([`frame_size`] is enough).
 pub fn encode_frame<'a, M: Serialize + ?Sized>(kind: u8, message: &M, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
-    let mut encoder = Encoder { out: buffer, at: 1, code_at: 0, crc: Crc::new() };
-    encoder.try_push(kind).ok()?;
-    postcard::serialize_with_flavor(message, encoder).ok()
-}
-
-/// Stuffs bytes and sums them up on their way from the serializer to the buffer.
-struct Encoder<'a> {
-    out: &'a mut [u8],
-    at: usize,
-    code_at: usize,
-    crc: Crc,
-}
-
-impl Encoder<'_> {
-    fn set(&mut self, index: usize, byte: u8) -> postcard::Result<()> {
-        *self.out.get_mut(index).ok_or(postcard::Error::SerializeBufferFull)? = byte;
-        Ok(())
-    }
-
-    /// Closes the block; its code is its length, 255 at most.
-    fn close(&mut self) -> postcard::Result<()> {
-        let code = u8::try_from(self.at - self.code_at).map_err(|_| postcard::Error::SerializeBufferFull)?;
-        self.set(self.code_at, code)?;
-        self.code_at = self.at;
-        self.at += 1;
-        Ok(())
-    }
-
-    fn stuff(&mut self, byte: u8) -> postcard::Result<()> {
-        if byte == 0 {
-            return self.close();
-        }
-        self.set(self.at, byte)?;
-        self.at += 1;
-        if self.at - self.code_at == usize::from(u8::MAX) { self.close() } else { Ok(()) }
-    }
-}
-
-impl<'a> Flavor for Encoder<'a> {
-    type Output = &'a [u8];
-
-    /// Not inlined: every field of every message comes here, and flash is small.
-    #[inline(never)]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.crc.push(byte);
-        self.stuff(byte)
-    }
-
-    #[inline(never)]
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        bytes.iter().try_for_each(|&byte| self.try_push(byte))
-    }
-
-    fn finalize(mut self) -> postcard::Result<&'a [u8]> {
-        for byte in self.crc.value().to_le_bytes() {
-            self.stuff(byte)?;
-        }
-        self.close()?;
-        // `close` has left room for the code of another block: the closing zero stands there.
-        self.set(self.code_at, 0)?;
-        self.out.get(..self.at).ok_or(postcard::Error::SerializeBufferFull)
-    }
+    let mut encoder = Encoder::new(buffer);
+    encoder.push(kind).ok()?;
+    message.serialize(&mut encoder).ok()?;
+    encoder.finish()
 }
