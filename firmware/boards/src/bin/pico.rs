@@ -31,8 +31,8 @@ use hal::timer::{Alarm, Alarm0, Instant};
 use lsr_core::{CountPrior, MonitorConfig};
 use lsr_firmware::wire::ResetReason;
 use lsr_firmware::{
-    AlarmLamp, AxisConfig, AxisPins, Channel, Controller, DriverTiming, FieldMonitor, Homing, Lights, MotionShared, NoEncoder, NoPin, Parts,
-    PerAxis, Polarity, Side, Stage, StageConfig, StepExecutor, StepQueue, SwitchHoming, Trigger, Um,
+    AlarmLamp, AxisConfig, AxisPins, Channel, Controller, DriverTiming, FieldMonitor, Homing, Lights, MotionShared, NoEncoder, NoPin,
+    Parts, PerAxis, Polarity, Side, Stage, StageConfig, StepExecutor, StepQueue, SwitchHoming, Trigger, Um,
 };
 use rp2040_hal as hal;
 
@@ -97,6 +97,8 @@ struct Stepper {
     executor: StepExecutor<'static, X, Y, Z>,
     timer: hal::Timer,
     alarm: Alarm0,
+    /// What the alarm was set to.
+    wanted: u64,
 }
 
 #[unsafe(link_section = ".boot2")]
@@ -110,7 +112,8 @@ fn micros() -> u64 {
     let timer = hal::pac::TIMER::ptr();
     loop {
         // SAFETY: reading the raw time registers has no side effect.
-        let (high, low, again) = unsafe { ((*timer).timerawh().read().bits(), (*timer).timerawl().read().bits(), (*timer).timerawh().read().bits()) };
+        let (high, low, again) =
+            unsafe { ((*timer).timerawh().read().bits(), (*timer).timerawl().read().bits(), (*timer).timerawh().read().bits()) };
         if high == again {
             return u64::from(high) << 32 | u64::from(low);
         }
@@ -142,11 +145,16 @@ fn halt() -> ! {
 #[interrupt]
 fn TIMER_IRQ_0() {
     critical_section::with(|cs| {
-        if let Some(Stepper { executor, timer, alarm }) = STEPPER.borrow_ref_mut(cs).as_mut() {
+        if let Some(Stepper { executor, timer, alarm, wanted }) = STEPPER.borrow_ref_mut(cs).as_mut() {
             alarm.clear_interrupt();
-            let next = executor.on_timer(timer.get_counter().ticks());
+            let mut now = timer.get_counter().ticks();
+            // An alarm that rings within the tick before its own would only be set again, and the step would be late by that.
+            while now + 1 == *wanted {
+                now = timer.get_counter().ticks();
+            }
+            *wanted = executor.on_timer(now);
             // At most a millisecond ahead; a time that has passed rings at once.
-            let _ = alarm.schedule_at(Instant::from_ticks(next));
+            let _ = alarm.schedule_at(Instant::from_ticks(*wanted));
         }
     });
     cortex_m::asm::sev();
@@ -235,7 +243,7 @@ fn main() -> ! {
 
     let Some(mut alarm) = timer.alarm_0() else { halt() };
     alarm.enable_interrupt();
-    critical_section::with(|cs| STEPPER.borrow_ref_mut(cs).replace(Stepper { executor, timer, alarm }));
+    critical_section::with(|cs| STEPPER.borrow_ref_mut(cs).replace(Stepper { executor, timer, alarm, wanted: 0 }));
     // SAFETY: the handler shares nothing but what the critical section guards.
     unsafe { cortex_m::peripheral::NVIC::unmask(hal::pac::Interrupt::TIMER_IRQ_0) };
     cortex_m::peripheral::NVIC::pend(hal::pac::Interrupt::TIMER_IRQ_0);
