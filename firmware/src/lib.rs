@@ -1,17 +1,20 @@
-//! The controller's side of a label-super-resolution microscope: the host's messages, and the judgement on the spot whether the fields it sees
-//! are still consistent with the count prior. Generic over embedded-hal, without allocator; a board's program brings pins and clocks.
+//! A microscope's controller: stage, light, camera trigger, scans, and the judgement on the spot whether the fields it sees are still
+//! consistent with the count prior. Generic over embedded-hal, without allocator; a board's program brings pins and clocks.
 //!
 //! ```text
-//! host: field ─► u8 probabilities ─► n, sum q, sum q^2, z ──┐
-//!                                                           link ─► FieldMonitor (lsr-core, f32) ─► z-score, alarm ─► link ─► host
-//!                                                                                                     └► AlarmLamp ─► pin
+//! bytes ─ wire::Server ─► command ─ Controller ─┬► Stage ─ StepQueue ─► StepExecutor (timer interrupt) ─► STEP, DIR, ENABLE, switches
+//!    ▲                                          ├► Lights ─► PWM        Guard: is the host still there?
+//!    │                                          ├► Trigger ─► camera    Scan: which field is next?
+//!    └── replies, events ◄──────────────────────┴► FieldMonitor (lsr-core, f32) ─► z-score, alarm ─► AlarmLamp
 //! ```
 //!
-//! The messages, and the sessions that carry each of them out once, are in [`wire`].
+//! Read in this order: [`wire`] (what is said, and how it is said once), [`Controller`] (what stops when, as a table), [`Stage`] and [`StepExecutor`]
+//! (the two halves of motion, which share no lock), [`Lights`], [`Trigger`], [`FieldMonitor`].
 //!
-//! Nothing here panics.
+//! Positions are [`Um`], micrometres in fixed point; times are `u64` microseconds since power-on and always arguments: nothing here reads a
+//! clock. Nothing here panics, and nothing is unsafe.
 //!
-//! Feature `defmt`: `Format` for every public type.
+//! Feature `defmt`: `Format` for every public type, and a line for every change of state.
 #![no_std]
 #![forbid(unsafe_code)]
 
