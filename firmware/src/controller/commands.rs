@@ -109,6 +109,7 @@ where
         if self.fault.is_some() { StageState::Faulted } else { self.stage.status().state }
     }
 
+    #[inline(never)]
     fn status(&self, link: &LinkStatistics, now: u64) -> Status {
         let stage = self.stage.status();
         let levels = self.lights.levels();
@@ -132,6 +133,7 @@ where
     }
 
     /// Refuses what would start something while something else is under way, or after a fault.
+    #[inline(never)]
     fn check_free(&self) -> Result<(), ErrorCode> {
         if let Some(fault) = self.fault {
             return Err(ErrorCode::Faulted { fault });
@@ -139,6 +141,7 @@ where
         self.check_rest()
     }
 
+    #[inline(never)]
     fn check_rest(&self) -> Result<(), ErrorCode> {
         match self.task {
             Some((Task::Scan, _)) => Err(ErrorCode::ScanRunning),
@@ -148,10 +151,12 @@ where
         }
     }
 
+    #[inline(never)]
     fn refused(&self, error: MotionError) -> ErrorCode {
         motion_error(error, self.stage.status().state, self.fault)
     }
 
+    #[inline(never)]
     fn begin(&mut self, task: Task) -> u32 {
         self.operations = self.operations.wrapping_add(1);
         self.task = Some((task, self.operations));
@@ -159,11 +164,13 @@ where
         self.operations
     }
 
+    #[inline(never)]
     fn configure_axis(&mut self, settings: &AxisSettings) -> Result<(), ErrorCode> {
         self.check_rest()?;
         self.stage.configure(settings.axis, settings.config).map_err(|error| self.refused(error))
     }
 
+    #[inline(never)]
     fn configure_stage(&mut self, settings: &StageSettings) -> Result<(), ErrorCode> {
         self.check_rest()?;
         if settings.settle_ms > MAX_SETTLE_MS {
@@ -174,12 +181,14 @@ where
         Ok(())
     }
 
+    #[inline(never)]
     fn set_heartbeat(&mut self, heartbeat_ms: u16) -> Result<(), ErrorCode> {
         let range = crate::guard::HEARTBEAT_RANGE_MS;
         let refused = |_| out_of_range(Setting::Heartbeat, (*range.start()).into(), (*range.end()).into(), heartbeat_ms.into());
         self.guard.set_timeout(heartbeat_ms).map_err(refused)
     }
 
+    #[inline(never)]
     fn home(&mut self, axes: &PerAxis<bool>) -> Result<Answer, ErrorCode> {
         let chosen = Axis::ALL.into_iter().filter(|axis| *axes.get(*axis)).fold(Axes::NONE, Axes::with);
         self.motion(|machine| machine.stage.home(chosen))
@@ -192,6 +201,7 @@ where
     }
 
     /// Ends whatever is under way: motion by its ramp, a pulse that has not begun not at all.
+    #[inline(never)]
     fn stop(&mut self) {
         self.stage.stop();
         if self.task.is_some() && self.ending.is_none() {
@@ -202,6 +212,7 @@ where
         }
     }
 
+    #[inline(never)]
     fn acknowledge_fault(&mut self, now: u64) -> Result<(), ErrorCode> {
         let fault = self.fault.ok_or(ErrorCode::NoFault)?;
         if self.fault_persists(now) {
@@ -215,6 +226,7 @@ where
         Ok(())
     }
 
+    #[inline(never)]
     fn light(&mut self, level: LightLevel, ramp_ms: u16, now: u64) -> Result<(), ErrorCode> {
         if let Some(fault) = self.fault.filter(|_| level.permille > 0) {
             return Err(ErrorCode::Faulted { fault });
@@ -226,6 +238,7 @@ where
         set.map_err(|error| light_error(error, level.channel))
     }
 
+    #[inline(never)]
     fn fire(&mut self, asked: &TriggerPulse, now: u64) -> Result<Answer, ErrorCode> {
         self.check_free()?;
         let settle = u32::from(self.settle_ms) * 1000;
@@ -235,6 +248,7 @@ where
     }
 
     /// Begins a scan of which every field can be reached, in a light that there is.
+    #[inline(never)]
     fn start_scan(&mut self, plan: &ScanPlan, now: u64) -> Result<Answer, ErrorCode> {
         self.check_free()?;
         pulse(&plan.trigger).check().map_err(|error| trigger_error(error, self.stage.status().state))?;
@@ -267,11 +281,13 @@ where
         self.scan.as_mut().ok_or(ErrorCode::NoScan)
     }
 
+    #[inline(never)]
     fn goodbye(&mut self) -> Result<(), ErrorCode> {
         self.check_rest()?;
         self.lights.off().map_err(|_| ErrorCode::Internal)
     }
 
+    #[inline(never)]
     fn monitor_command(&mut self, command: &Command) -> Result<Answer, ErrorCode> {
         let Some(monitor) = &mut self.monitor else { return Err(ErrorCode::NotOnThisBoard) };
         let outcome = monitor.carry_out(command).unwrap_or(Err(ErrorCode::Internal));
