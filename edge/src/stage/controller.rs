@@ -4,10 +4,7 @@ use super::error::StageError;
 use super::line::{Line, Link};
 use super::port::Port;
 use lsr_firmware::Um;
-use lsr_firmware::wire::{
-    Answer, Axis, AxisSettings, ClientTiming, Command, Consistency, Ending, Event, Failure, FieldSummary, Identity, LabelMoments,
-    LightLevel, PerAxis, ROW_PIXELS, RowPixels, ScanPlan, StageSettings, Status, SubmitError, SummedField, TriggerPulse, Welcome,
-};
+use lsr_firmware::wire::{Answer, ClientTiming, Command, Ending, Event, Failure, PerAxis, SubmitError, Welcome};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -113,169 +110,6 @@ impl Controller {
         }
     }
 
-    /// Who is there.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask); so for all that follow.
-    pub fn ping(&self) -> Result<Identity, StageError> {
-        match self.ask(Command::Ping)? {
-            Answer::Pong(identity) => Ok(identity),
-            other => Err(unexpected("ping", &other)),
-        }
-    }
-
-    /// Where everything stands.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn status(&self) -> Result<Status, StageError> {
-        match self.ask(Command::Status)? {
-            Answer::Status(status) => Ok(status),
-            other => Err(unexpected("status", &other)),
-        }
-    }
-
-    /// The settings of an axis.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn axis_settings(&self, axis: Axis) -> Result<AxisSettings, StageError> {
-        match self.ask(Command::AxisSettings { axis })? {
-            Answer::AxisSettings(settings) => Ok(settings),
-            other => Err(unexpected("axis settings", &other)),
-        }
-    }
-
-    /// New settings for an axis.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn configure_axis(&self, settings: AxisSettings) -> Result<(), StageError> {
-        self.done(Command::ConfigureAxis(settings))
-    }
-
-    /// New settings for the stage.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn configure_stage(&self, settings: StageSettings) -> Result<(), StageError> {
-        self.done(Command::ConfigureStage(settings))
-    }
-
-    /// Starts homing; returns its operation.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn home(&self, axes: PerAxis<bool>) -> Result<u32, StageError> {
-        self.started(Command::Home { axes })
-    }
-
-    /// Starts a straight line to a position; returns its operation.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn move_to(&self, target: PerAxis<Option<Um>>) -> Result<u32, StageError> {
-        self.started(Command::MoveTo { target })
-    }
-
-    /// Starts a straight line by a way; returns its operation.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn move_by(&self, offset: PerAxis<Option<Um>>) -> Result<u32, StageError> {
-        self.started(Command::MoveBy { offset })
-    }
-
-    /// Ends motion by its ramp.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn stop(&self) -> Result<(), StageError> {
-        self.done(Command::Stop)
-    }
-
-    /// A person has seen the fault.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn acknowledge_fault(&self) -> Result<(), StageError> {
-        self.done(Command::AcknowledgeFault)
-    }
-
-    /// Sets a light. It goes off when the controller's host does.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn light(&self, level: LightLevel, ramp_ms: u16) -> Result<(), StageError> {
-        self.done(Command::Light { level, ramp_ms })
-    }
-
-    /// Starts a pulse for the camera; returns its operation and its number.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn trigger(&self, pulse: TriggerPulse) -> Result<(u32, u32), StageError> {
-        match self.ask(Command::Trigger(pulse))? {
-            Answer::TriggerStarted { operation, trigger_id } => Ok((operation, trigger_id)),
-            other => Err(unexpected("trigger", &other)),
-        }
-    }
-
-    /// Starts a scan; returns its operation.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn scan(&self, plan: ScanPlan) -> Result<u32, StageError> {
-        self.started(Command::Scan(plan))
-    }
-
-    /// Whether a field agrees with the prior.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn field(&self, summary: FieldSummary) -> Result<Consistency, StageError> {
-        match self.ask(Command::Field(summary))? {
-            Answer::Consistency(consistency) => Ok(consistency),
-            other => Err(unexpected("field", &other)),
-        }
-    }
-
-    /// Has the controller sum a field's u8 probabilities and judge them. Not to be mixed with another thread's.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn field_pixels(&self, label: u8, pixels: &[u8]) -> Result<SummedField, StageError> {
-        self.done(Command::BeginField { label })?;
-        for row in pixels.chunks(ROW_PIXELS) {
-            if let Some(row) = RowPixels::new(row) {
-                self.ask(Command::FieldRow(row))?;
-            }
-        }
-        match self.ask(Command::EndField { pixels: u32::try_from(pixels.len()).unwrap_or(u32::MAX) })? {
-            Answer::Summed(field) => Ok(field),
-            other => Err(unexpected("field", &other)),
-        }
-    }
-
-    /// The moments of all fields of a label so far.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn moments(&self, label: u8) -> Result<LabelMoments, StageError> {
-        match self.ask(Command::Moments { label })? {
-            Answer::Moments(moments) => Ok(moments),
-            other => Err(unexpected("moments", &other)),
-        }
-    }
-
-    /// A person has seen the alarm of a label.
-    ///
-    /// # Errors
-    /// Those of [`ask`](Self::ask).
-    pub fn acknowledge_alarm(&self, label: u8) -> Result<(), StageError> {
-        self.done(Command::AcknowledgeAlarm { label })
-    }
-
     /// The next event, if one comes in time.
     pub fn event(&self, patience: Duration) -> Option<Event> {
         self.line.wait(Instant::now() + patience, |state| state.events.pop_front())
@@ -321,22 +155,6 @@ impl Controller {
             each(event.as_ref())?;
         }
     }
-
-    fn done(&self, command: Command) -> Result<(), StageError> {
-        let name = name(&command);
-        match self.ask(command)? {
-            Answer::Done => Ok(()),
-            other => Err(unexpected(name, &other)),
-        }
-    }
-
-    fn started(&self, command: Command) -> Result<u32, StageError> {
-        let name = name(&command);
-        match self.ask(command)? {
-            Answer::Started { operation } => Ok(operation),
-            other => Err(unexpected(name, &other)),
-        }
-    }
 }
 
 impl Drop for Controller {
@@ -354,17 +172,13 @@ impl std::fmt::Debug for Controller {
     }
 }
 
-fn unexpected(command: &'static str, answer: &Answer) -> StageError {
-    StageError::UnexpectedAnswer { command, answer: format!("{answer:?}") }
-}
-
 /// A command in words.
-const fn name(command: &Command) -> &'static str {
+pub(super) const fn name(command: &Command) -> &'static str {
     match command {
         Command::Ping => "ping",
         Command::Status => "status",
         Command::AxisSettings { .. } | Command::StageSettings => "settings",
-        Command::ConfigureAxis(_) | Command::ConfigureStage(_) => "configure",
+        Command::ConfigureAxis { .. } | Command::ConfigureStage(_) => "configure",
         Command::SetHeartbeat { .. } => "heartbeat",
         Command::Home { .. } => "home",
         Command::MoveTo { .. } | Command::MoveBy { .. } => "move",

@@ -7,6 +7,7 @@
 //! Messages and the rules that carry each of them out once are lsr-firmware's, used unchanged. While a [`Controller`] lives, the controller hears a
 //! heartbeat; when it is dropped it says goodbye, and lights go off. A program that dies says nothing: then the controller stops by itself.
 
+mod calls;
 mod controller;
 mod error;
 mod line;
