@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the board programs of lsr-firmware, says what they take of flash and RAM, and installs the emulator of the Pico's chip. Needs
+# Builds the board programs of lsr-firmware, says what they take of flash, proves by linking that the library cannot panic, and installs the emulator of the Pico's chip. Needs
 # `rustup target add` of their targets, or else what `.ci/cross-toolchains.sh cortex-m` installs; Node and npm for the emulator. The path of the Pico's
 # program is written to target/boards/pico.
 #
@@ -21,5 +21,8 @@ cargo build --locked "${flags[@]}" --target thumbv6m-none-eabi --features pico -
 pico=$CARGO_TARGET_DIR/thumbv6m-none-eabi/release/pico
 read -r text rodata data < <(python3 ../../.ci/elf_sizes.py "$pico")
 echo "pico: $((text + rodata + data)) bytes of flash ($text code, $rodata constants, $data initial values)"
+# Links only if nothing in the library can reach the panic handler.
+cargo build --locked "${flags[@]}" --target thumbv6m-none-eabi --features no_panic --bin no_panic
+echo "lsr-firmware: no panic can be reached"
 printf '%s\n' "$pico" > "$CARGO_TARGET_DIR/pico"
 npm ci --silent --prefix ../../tests/emulator

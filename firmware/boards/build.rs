@@ -23,7 +23,11 @@ fn main() {
     }
     println!("cargo:rustc-link-search={}", folder.display());
     for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {
-        println!("cargo:rustc-link-arg-bins={argument}");
+        println!("cargo:rustc-link-arg-bin=pico={argument}");
+    }
+    // No board: everything that can be reached from its one function, and nothing that is not there.
+    for argument in ["--gc-sections", "-e", "lsr_firmware_everything"] {
+        println!("cargo:rustc-link-arg-bin=no_panic={argument}");
     }
     println!("cargo:rerun-if-changed=build.rs");
 }

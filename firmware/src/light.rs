@@ -77,10 +77,11 @@ impl Ramp {
         if passed >= self.length {
             return self.to;
         }
-        // Both lengths are below 2^26 us, so the products stay far below 2^63.
-        let (from, to) = (i64::from(self.from), i64::from(self.to));
-        let level = from + (to - from) * passed as i64 / self.length.max(1) as i64;
-        u16::try_from(level).unwrap_or(0)
+        // Both are below 2^26, so the product stays far below 2^64.
+        let way = u64::from(self.from.abs_diff(self.to));
+        let gone = (way * passed).checked_div(self.length).unwrap_or(way);
+        let gone = u16::try_from(gone).unwrap_or(u16::MAX);
+        if self.to >= self.from { self.from.saturating_add(gone) } else { self.from.saturating_sub(gone) }
     }
 }
 
