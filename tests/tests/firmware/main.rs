@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests: an unexpected error is a failure")]
 
 mod chip;
+mod link;
 mod motion;
 mod pico;
 mod safety;
+mod scan;

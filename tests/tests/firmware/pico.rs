@@ -83,6 +83,8 @@ impl Pico {
         self.client.connect(self.nonce, self.now);
         for _ in 0..200 {
             if self.client.is_connected() {
+                // That the session before was lost is known.
+                self.notices.clear();
                 return;
             }
             self.run(LOOK);
@@ -129,6 +131,15 @@ impl Pico {
                 }
             }
         }
+    }
+
+    /// Bytes that are not the host's on the line, for so long.
+    pub(crate) fn noise(&mut self, bytes: &[u8], microseconds: u64) {
+        let Happened { edges, positions, stopped, .. } = self.chip.run(bytes, microseconds);
+        self.now += microseconds;
+        self.edges.extend(edges);
+        self.positions = positions;
+        self.stopped = stopped.or(self.stopped.take());
     }
 
     pub(crate) fn ask(&mut self, command: Command) -> Outcome {
