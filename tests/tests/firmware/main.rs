@@ -4,6 +4,7 @@
 
 mod chip;
 mod link;
+mod monitor;
 mod motion;
 mod pico;
 mod safety;
