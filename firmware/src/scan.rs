@@ -114,16 +114,6 @@ impl Scan {
         }
     }
 
-    /// The current field has to be gone to again: the stage was stopped before its pulse.
-    pub fn interrupted(&mut self) {
-        if let Some(visit) = self.current.take()
-            && visit.repeated
-        {
-            // There is room: it came from there.
-            let _ = self.repeats.push_front(visit.field);
-        }
-    }
-
     /// Halts after the field that it is in.
     pub fn pause(&mut self) {
         self.pausing = true;

@@ -163,7 +163,6 @@ function obey(command) {
   if (command.run) run(command.run);
   const answer = { us: now() / 1000, uart: Buffer.from(sent).toString('hex'), edges: edges.splice(0), log: log(), stopped };
   sent.length = 0;
-  if (command.pc) answer.pc = [chip.core.PC.toString(16), chip.core.waiting];
   answer.positions = axes.map((axis) => axis.position);
   if (command.peek) answer.words = Array.from({ length: command.peek[1] }, (_, i) => chip.readUint32(command.peek[0] + 4 * i) >>> 0);
   return answer;

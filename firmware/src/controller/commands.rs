@@ -72,7 +72,7 @@ where
             }
             Command::ResumeScan => self.scan()?.resume().map(done),
             Command::AbortScan => {
-                self.scan()?.interrupted();
+                self.scan()?;
                 self.stop();
                 Ok(Answer::Done)
             }

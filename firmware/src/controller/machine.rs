@@ -140,9 +140,6 @@ where
             self.fault = Some(fault);
             self.tell(Event::Faulted(fault));
         }
-        if let Some(scan) = &mut self.scan {
-            scan.interrupted();
-        }
         if self.task.is_some() {
             self.ending = Some(Ending::Faulted(self.fault.unwrap_or(fault)));
         }
