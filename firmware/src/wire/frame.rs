@@ -163,7 +163,7 @@ impl<const N: usize> Default for FrameReader<N> {
 /// Writes a message as a frame to the front of a buffer and returns that part; `None` if the buffer is too small ([`frame_size`] is enough).
 pub fn encode_frame<'a, M: Serialize + ?Sized>(kind: u8, message: &M, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     let mut encoder = Encoder::new(buffer);
-    encoder.push(kind).ok()?;
+    encoder.push(kind);
     message.serialize(&mut encoder).ok()?;
     encoder.finish()
 }

@@ -3,6 +3,7 @@
 use super::PROTOCOL_VERSION;
 use super::answer::{Identity, Outcome};
 use super::command::Command;
+use super::decode::Decoder;
 use super::error_code::ErrorCode;
 use super::event::Event;
 use super::frame::{Frame, content_size, encode_frame, frame_size};
@@ -34,7 +35,9 @@ pub trait Message: Serialize + DeserializeOwned + MaxSize {
     /// [`MessageError::Malformed`], [`MessageError::TrailingBytes`].
     fn decode(payload: &[u8]) -> Result<Self, MessageError> {
         let malformed = MessageError::Malformed { kind: Self::KIND, bytes: payload.len() };
-        let (message, rest) = postcard::take_from_bytes(payload).map_err(|_| malformed)?;
+        let mut decoder = Decoder::new(payload);
+        let message = Self::deserialize(&mut decoder).map_err(|_| malformed)?;
+        let rest = decoder.finish().ok_or(malformed)?;
         if rest.is_empty() { Ok(message) } else { Err(MessageError::TrailingBytes { kind: Self::KIND, bytes: rest.len() }) }
     }
 }

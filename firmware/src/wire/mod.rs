@@ -101,6 +101,7 @@ mod answer;
 mod client;
 mod command;
 mod crc;
+mod decode;
 mod encode;
 mod error_code;
 mod event;

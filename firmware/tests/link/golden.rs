@@ -3,7 +3,7 @@
 use crate::samples;
 use lsr_firmware::wire::{
     Axis, Direction, Ending, Frame, FrameReader, Hello, Message, MessageError, PROTOCOL_VERSION, Part, Reply, Request, ResetReason,
-    ScanOrder, Setting, Side, StageState, StopSource, ToController, ToHost, encode_frame,
+    ScanOrder, Setting, Side, StageState, StopSource, ToController, ToHost,
 };
 use std::fmt::Write;
 
@@ -38,7 +38,7 @@ fn table() -> Vec<(String, String)> {
 }
 
 /// Kind and payload of a frame.
-fn content<const N: usize>(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn content<const N: usize>(bytes: &[u8]) -> Vec<u8> {
     let mut reader = FrameReader::<N>::new();
     let mut frames = bytes.iter().filter_map(|&byte| reader.push(byte).map(|frame| frame.map(|f| [&[f.kind], f.payload].concat())));
     frames.next().unwrap().unwrap()
@@ -126,42 +126,6 @@ fn small_enums_keep_their_numbers() {
     let settings = "Settle Heartbeat LightLevel LightRamp TriggerWidth TriggerDelayBefore TriggerDelayAfter ScanColumns ScanRows \
                     ScanPitchX ScanPitchY ScanRepeats";
     assert_eq!(names::<Setting>(), settings);
-}
-
-/// Postcard itself writes the same bytes: the samples, and values of every type that its format has and ours must too.
-#[test]
-fn the_encoding_is_postcard_s() {
-    fn same<T: serde::Serialize>(value: &T) {
-        let (mut ours, mut theirs) = ([0; 400], [0; 400]);
-        let frame = encode_frame(0x55, value, &mut ours).unwrap();
-        assert_eq!(&content::<400>(frame)[1..], postcard::to_slice(value, &mut theirs).unwrap());
-    }
-    for message in samples::to_controller() {
-        match message {
-            ToController::Request(request) => same(&request),
-            ToController::Hello(hello) => same(&hello),
-            ToController::EventTaken(taken) => same(&taken),
-            ToController::EmergencyStop(stop) => same(&stop),
-            ToController::Beat(beat) => same(&beat),
-        }
-    }
-    for message in samples::to_host() {
-        match message {
-            ToHost::Reply(reply) => same(&reply),
-            ToHost::HelloReply(reply) => same(&reply),
-            ToHost::EventMessage(event) => same(&event),
-            ToHost::EmergencyStopped(stopped) => same(&stopped),
-            ToHost::BeatAnswer(answer) => same(&answer),
-        }
-    }
-    for shift in 0..64 {
-        let value = 0x9E37_79B9_7F4A_7C15_u64 >> shift;
-        same(&(value, value as u32, value as u16, value as u8, value.is_multiple_of(2)));
-        same(&(value as i64, value as i32, value as i16, value as i8, -(value as i64 >> 1)));
-        same(&(f32::from_bits(value as u32), f64::from_bits(value)));
-    }
-    same(&(u64::MAX, i64::MIN, i64::MAX, i32::MIN, i32::MAX, i16::MIN, (), Some(()), None::<u8>));
-    same(&("text", 'ä', [3_u16; 5], &[300_u16, 2][..]));
 }
 
 /// The table in the module's text names every message, command, answer, refusal, event and fault.

@@ -8,5 +8,6 @@ mod golden;
 mod line;
 mod million;
 mod once;
+mod postcard;
 mod samples;
 mod session;
