@@ -14,9 +14,20 @@
 //! Positions are [`Um`], micrometres in fixed point; times are `u64` microseconds since power-on and always arguments: nothing here reads a
 //! clock. Nothing here panics, and nothing is unsafe.
 //!
-//! Feature `defmt`: `Format` for every public type, and a line for every change of state.
+//! Feature `defmt`: `Format` for every public type, and (`DEFMT_LOG=info` at build time) a line for every session, command, event and change of the stage's state;
+//! with `DEFMT_LOG=debug` for every field and row of pixels, too.
 #![no_std]
 #![forbid(unsafe_code)]
+
+/// A line of the log, where there is one.
+macro_rules! log {
+    ($level:ident, $format:literal $(, $value:expr)*) => {{
+        #[cfg(feature = "defmt")]
+        defmt::$level!($format $(, $value)*);
+        #[cfg(not(feature = "defmt"))]
+        { $(let _ = &$value;)* }
+    }};
+}
 
 mod controller;
 mod guard;

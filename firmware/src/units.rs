@@ -19,8 +19,14 @@ pub const TICKS_PER_SECOND: u32 = 1_000_000;
 /// assert_eq!(position.checked_add(Um::from_um(13).unwrap()), Some(Um::from_nm(655)));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, MaxSize)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Um(i32);
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Um {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=i32} nm", self.0);
+    }
+}
 
 impl Um {
     /// No length.

@@ -17,7 +17,8 @@
 //!
 //! Environment: `LSR_VECTORS` (a file of golden values, [`golden`]), `LSR_DATA` (the folder of data sets, [`data`]), `LSR_ARM64` (the command
 //! that runs lsr-edge for aarch64, from `.ci/arm64.sh`), `LSR_MPI` (an lsr-train with MPI, from `.ci/mpi.sh`), `LSR_GPU_DEVICE` and
-//! `LSR_TRAIN_BIN` (the device and the program of `gpu`), `LSR_PICO` (the Pico's firmware, from `.ci/boards.sh`), `LSR_REQUIRE` (a comma list of what must be there, `data`, `arm64`, `mpi` and
+//! `LSR_TRAIN_BIN` (the device and the program of `gpu`), `LSR_PICO`, `LSR_PICO_LOG` and `LSR_DEFMT_PRINT` (the Pico's firmware, with a log, and what reads it: `.ci/boards.sh` writes them to
+//! `target/boards/env`), `LSR_REQUIRE` (a comma list of what must be there, `data`, `arm64`, `mpi` and
 //! `firmware`; without
 //! it, a test that lacks something says so and passes).
 

@@ -37,6 +37,35 @@ where
     }
 
     fn carry_out(&mut self, command: &Command, link: &LinkStatistics, now: u64) -> Result<Answer, ErrorCode> {
+        let outcome = self.obey(command, link, now);
+        match command {
+            // These change nothing, or come by the thousand.
+            Command::Ping | Command::Status | Command::AxisSettings { .. } | Command::StageSettings | Command::Moments { .. } => {}
+            Command::Field(_) | Command::FieldRow(_) => log!(debug, "{}: {}", command, outcome),
+            _ => log!(info, "{}: {}", command, outcome),
+        }
+        outcome
+    }
+
+    fn emergency_stop(&mut self, _now: u64) {
+        self.stop_at_once(StopSource::Host);
+    }
+
+    fn session_begun(&mut self, _now: u64) {
+        if let Some(monitor) = &mut self.monitor {
+            monitor.forget_field();
+        }
+    }
+}
+
+impl<L, T, A, E, const LIGHTS: usize, const LABELS: usize> Machine<'_, L, T, A, E, LIGHTS, LABELS>
+where
+    L: SetDutyCycle,
+    T: OutputPin,
+    A: OutputPin,
+    E: Encoder,
+{
+    fn obey(&mut self, command: &Command, link: &LinkStatistics, now: u64) -> Result<Answer, ErrorCode> {
         let done = |()| Answer::Done;
         match command {
             Command::Ping => Ok(Answer::Pong(self.identity())),
@@ -87,24 +116,6 @@ where
         }
     }
 
-    fn emergency_stop(&mut self, _now: u64) {
-        self.stop_at_once(StopSource::Host);
-    }
-
-    fn session_begun(&mut self, _now: u64) {
-        if let Some(monitor) = &mut self.monitor {
-            monitor.forget_field();
-        }
-    }
-}
-
-impl<L, T, A, E, const LIGHTS: usize, const LABELS: usize> Machine<'_, L, T, A, E, LIGHTS, LABELS>
-where
-    L: SetDutyCycle,
-    T: OutputPin,
-    A: OutputPin,
-    E: Encoder,
-{
     fn state(&self) -> StageState {
         if self.fault.is_some() { StageState::Faulted } else { self.stage.status().state }
     }

@@ -104,6 +104,7 @@ where
 
     #[inline(never)]
     pub(super) fn tell(&mut self, event: Event) {
+        log!(info, "{}", event);
         if self.events.push_back(event).is_err() {
             self.events_lost = self.events_lost.saturating_add(1);
         }

@@ -255,8 +255,7 @@ impl<'q, E: Encoder> Stage<'q, E> {
 
     /// With `defmt`, a line for every change of state.
     pub(crate) fn log(&self) {
-        #[cfg(feature = "defmt")]
-        defmt::info!("stage: {}", self.status());
+        log!(info, "{}", self.status());
     }
 
     /// Steps from zero.

@@ -225,6 +225,7 @@ impl<const EVENTS: usize> Server<EVENTS> {
         self.due = Due { stopped: self.due.stopped, ..Due::default() };
         self.event_sent = None;
         handler.session_begun(now);
+        log!(info, "session {=u32:08x} begins", id);
         id
     }
 

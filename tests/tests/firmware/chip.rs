@@ -39,12 +39,18 @@ pub(crate) struct Chip {
     answers: Receiver<String>,
 }
 
-/// The Pico's firmware, where it has been built, and Node.
-pub(crate) fn firmware() -> Option<PathBuf> {
-    let Some(path) = env::var_os("LSR_PICO").map(|path| workspace_root().join(path)) else {
-        skip("firmware", "LSR_PICO does not name the Pico's firmware (.ci/boards.sh builds it)");
-        return None;
-    };
+/// What a variable names, where `.ci/boards.sh` has made it.
+pub(crate) fn built(variable: &str) -> Option<PathBuf> {
+    let path = env::var_os(variable).map(|path| workspace_root().join(path));
+    if path.is_none() {
+        skip("firmware", &format!("{variable} is not set (.ci/boards.sh builds what it names and writes target/boards/env)"));
+    }
+    path
+}
+
+/// A firmware of the Pico, where it has been built, and Node.
+pub(crate) fn firmware(variable: &str) -> Option<PathBuf> {
+    let path = built(variable)?;
     if !workspace_root().join("tests/emulator/node_modules/rp2040js").is_dir() {
         skip("firmware", "the emulator is not installed (npm ci in tests/emulator)");
         return None;

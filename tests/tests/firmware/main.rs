@@ -4,6 +4,7 @@
 
 mod chip;
 mod link;
+mod log;
 mod monitor;
 mod motion;
 mod pico;

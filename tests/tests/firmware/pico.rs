@@ -47,7 +47,12 @@ pub(crate) fn to(x: i32, y: i32, z: i32) -> Command {
 impl Pico {
     /// Switched on and connected; none where the emulator or the firmware is missing.
     pub(crate) fn start() -> Option<Self> {
-        let mut chip = Chip::start(&firmware()?);
+        Self::start_with("LSR_PICO")
+    }
+
+    /// The same with the firmware that an environment variable names.
+    pub(crate) fn start_with(variable: &str) -> Option<Self> {
+        let mut chip = Chip::start(&firmware(variable)?);
         let axis = |first: u8| json!({ "step": first, "dir": first + 1, "limit": first + 2, "positive": 1, "position": START, "switchAt": 0, "pressed": 1 });
         let axes: Vec<_> = STEP.iter().map(|&first| axis(first)).collect();
         let watch: Vec<u8> = STEP.into_iter().chain([LIGHT, TRIGGER]).collect();
