@@ -157,15 +157,31 @@ impl<R: Real> CountPrior<R, 10, 2> {
     /// Table 1 of the paper, in fractions; class 1 is cancer.
     pub fn table_1() -> Self {
         let mut rows = Vec::new();
-        for percent in &TABLE_1_PERCENT {
-            let count = |(mean, std): (f64, f64)| Count { mean: R::from_f64(mean / 100.0), std: R::from_f64(std / 100.0) };
+        for permille in const { &table_1_permille() } {
+            let count = |[mean, std]: [u16; 2]| Count { mean: R::from_ratio(mean.into(), 1000), std: R::from_ratio(std.into(), 1000) };
             let mut row = Vec::new();
-            row.extend([count(percent[0]), count(percent[1])]);
+            row.extend([count(permille[0]), count(permille[1])]);
             // Ten rows of two: these pushes cannot fail.
             let _ = rows.push(row);
         }
         Self { rows, sum_tolerance: R::from_f64(Self::SUM_TOLERANCE) }
     }
+}
+
+/// In integers, so that a microcontroller without a floating-point unit needs no f64. The quotients are the same f64 as `percent / 100`.
+const fn table_1_permille() -> [[[u16; 2]; 2]; 10] {
+    let mut rows = [[[0; 2]; 2]; 10];
+    let mut label = 0;
+    while label < rows.len() {
+        let mut class = 0;
+        while class < 2 {
+            let (mean, std) = TABLE_1_PERCENT[label][class];
+            rows[label][class] = [(mean * 10.0 + 0.5) as u16, (std * 10.0 + 0.5) as u16];
+            class += 1;
+        }
+        label += 1;
+    }
+    rows
 }
 
 /// The form of a prior in files; checked when it becomes a [`CountPrior`].

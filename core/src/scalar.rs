@@ -40,14 +40,14 @@ pub trait Real: Scalar + Copy + PartialOrd + core::fmt::Debug {
     fn to_f64(self) -> f64;
     /// A count as a number.
     fn from_count(count: u32) -> Self;
-    /// `numerator / denominator`, rounded once while both are below 2^53.
+    /// `numerator / denominator`, rounded once; in f64 while both are below 2^53.
     fn from_ratio(numerator: u64, denominator: u64) -> Self;
     /// Neither NaN nor infinite, derivative included.
     fn is_finite(self) -> bool;
 }
 
 macro_rules! impl_real {
-    ($type:ident, $ln:path, $sqrt:path) => {
+    ($type:ident, $ln:path, $sqrt:path, $ratio:expr) => {
         impl Scalar for $type {
             type Literal = $type;
             #[inline]
@@ -95,7 +95,7 @@ macro_rules! impl_real {
             }
             #[inline]
             fn from_ratio(numerator: u64, denominator: u64) -> Self {
-                (numerator as f64 / denominator as f64) as $type
+                $ratio(numerator, denominator)
             }
             #[inline]
             fn is_finite(self) -> bool {
@@ -105,8 +105,36 @@ macro_rules! impl_real {
     };
 }
 
-impl_real!(f32, libm::logf, libm::sqrtf);
-impl_real!(f64, libm::log, libm::sqrt);
+impl_real!(f32, libm::logf, libm::sqrtf, ratio_f32);
+impl_real!(f64, libm::log, libm::sqrt, |numerator, denominator| numerator as f64 / denominator as f64);
+
+/// The f32 nearest to a quotient, in integers alone: on a processor without a floating-point unit f64 division is 1.3 KB of code.
+fn ratio_f32(numerator: u64, denominator: u64) -> f32 {
+    match (numerator, denominator) {
+        (0, 0) => return f32::NAN,
+        (0, _) => return 0.0,
+        (_, 0) => return f32::INFINITY,
+        _ => {}
+    }
+    // Both with their highest bit at 2^63: the quotient lies in (1/2, 2).
+    let (high, low) = (numerator.leading_zeros(), denominator.leading_zeros());
+    let (mut rest, divisor) = (numerator << high, denominator << low);
+    // Long division: 26 bits, of which one may be a leading zero, and one that says whether anything is left.
+    let (mut quotient, mut carry) = (0_u32, false);
+    for _ in 0..26 {
+        quotient <<= 1;
+        if carry || rest >= divisor {
+            rest = rest.wrapping_sub(divisor);
+            quotient |= 1;
+        }
+        carry = rest >> 63 == 1;
+        rest <<= 1;
+    }
+    let sticky = u32::from(carry || rest != 0);
+    // 27 bits become 24 in this conversion, to nearest even; the power of two, between 2^-90 and 2^37, changes no bit of them.
+    let exponent = 127 - 26 + low - high;
+    (quotient << 1 | sticky) as f32 * f32::from_bits(exponent << 23)
+}
 
 /// A dual number `value + derivative * e` with `e * e = 0`: carries the derivative by one chosen variable through any formula.
 ///
