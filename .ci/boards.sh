@@ -18,7 +18,7 @@ if ! rustup target list --installed | grep -qx thumbv6m-none-eabi; then
 fi
 cd firmware/boards
 # The same with a log, and the tool that reads it.
-DEFMT_LOG=info cargo build --locked "${flags[@]}" --target thumbv6m-none-eabi --features pico --bin pico
+DEFMT_LOG=info cargo build --locked "${flags[@]}" --target thumbv6m-none-eabi --features pico,log --bin pico
 cp "$CARGO_TARGET_DIR/thumbv6m-none-eabi/release/pico" "$CARGO_TARGET_DIR/pico-log"
 env -u RUSTC -u RUSTC_BOOTSTRAP cargo install defmt-print --version 1.2.0 --locked --quiet --root "$CARGO_TARGET_DIR/tools" --target-dir "$CARGO_TARGET_DIR/tools"
 cargo build --locked "${flags[@]}" --target thumbv6m-none-eabi --features pico --bin pico

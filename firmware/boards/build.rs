@@ -22,7 +22,8 @@ fn main() {
         println!("cargo:error=memory.x: {error}");
     }
     println!("cargo:rustc-link-search={}", folder.display());
-    for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {
+    let log = env::var_os("CARGO_FEATURE_LOG").map(|_| "-Tdefmt.x");
+    for argument in ["--nmagic", "-Tlink.x"].into_iter().chain(log) {
         println!("cargo:rustc-link-arg-bin=pico={argument}");
     }
     // No board: everything that can be reached from its one function, and nothing that is not there.

@@ -8,13 +8,15 @@
 //   {"pins": [[22, 0]]}            drives input pins
 //   {"watch": [2, 3, 14]}          records every edge of these pins
 //   {"uart": "00ff"}               bytes for UART 0, hexadecimal
+//   {"usb": "plug"}                plugs a host in (and powers the chip up anew); "open" and "close": a program opens its port there (DTR) or closes it
+//   {"usbBytes": "00ff"}           bytes for the USB port
 //   {"run": 1500}                  lets so many microseconds pass; a chip that stops (watchdog, break) ends it early
 //   {"reset": "power"}             power cycle: a new chip with the same flash and carriages; "watchdog": the same, with the watchdog as its reason
 //   {"peek": [address, words]}     words of memory
-// Every answer: {"us": time, "uart": bytes sent, "edges": [[pin, level, nanoseconds], ...], "log": bytes of the log (RTT), "stopped": why or null, "positions": [...]}
+// Every answer: {"us": time, "uart": bytes sent, "usb": bytes sent there, "edges": [[pin, level, nanoseconds], ...], "log": bytes of the log (RTT), "stopped": why or null, "positions": [...]}
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { RP2040 } from 'rp2040js';
+import { RP2040, USBCDC } from 'rp2040js';
 import { SimulationClock } from './node_modules/rp2040js/dist/esm/clock/simulation-clock.js';
 
 const FLASH = 0x10000000;
@@ -64,6 +66,11 @@ let passed = 0; // nanoseconds before the last power cycle
 let debt = 0; // a part of a cycle that the last run went too far
 let feed = [];
 const sent = [];
+let plugged = false;
+let usb = null;
+let usbFeed = [];
+let armed = null; // the endpoint that waits for a packet of the host
+const usbSent = [];
 const edges = [];
 let watched = new Set();
 let axes = [];
@@ -94,6 +101,16 @@ function powerUp(reason = 0) {
   };
   watchdog.reason = reason;
   chip.uart[0].onByte = (byte) => sent.push(byte);
+  usbFeed = [];
+  armed = null;
+  if (plugged) {
+    usb = new USBCDC(chip.usbCtrl);
+    // The library answers at once, with nothing, and forgets endpoints that were ready before it knew them.
+    chip.usbCtrl.onEndpointRead = (endpoint, size) => {
+      if (endpoint !== 0) armed = { endpoint, size };
+    };
+    usb.onSerialData = (bytes) => usbSent.push(...bytes);
+  }
   chip.gpio.forEach((pin, number) => pin.addListener((state, before) => edge(number, state === 1, before === 1)));
   driven.forEach((level, pin) => chip.gpio[pin].setInputValue(level !== 0));
   axes.forEach(updateSwitch);
@@ -121,6 +138,11 @@ function run(microseconds) {
   const end = clock.nanos + microseconds * 1000 - debt;
   let nextByte = clock.nanos;
   while (clock.nanos < end && stopped === null) {
+    if (usbFeed.length > 0 && armed !== null) {
+      const { endpoint, size } = armed;
+      armed = null;
+      chip.usbCtrl.endpointReadDone(endpoint, Uint8Array.from(usbFeed.splice(0, size)));
+    }
     if (feed.length > 0 && clock.nanos >= nextByte) {
       chip.uart[0].feedByte(feed.shift());
       nextByte += 10e9 / (chip.uart[0].baudRate || 1e6);
@@ -159,10 +181,19 @@ function obey(command) {
   }
   if (command.watch) watched = new Set(command.watch);
   if (command.uart) feed.push(...Buffer.from(command.uart, 'hex'));
+  if (command.usb === 'plug') {
+    plugged = true;
+    powerUp();
+  } else if (command.usb) {
+    // SET_CONTROL_LINE_STATE of interface 0 (CDC PSTN 1.2, 6.3.14). What the library sends by itself names no interface, and is refused.
+    chip.usbCtrl.sendSetupPacket(new Uint8Array([0x21, 0x22, command.usb === 'open' ? 1 : 0, 0, 0, 0, 0, 0]));
+  }
+  if (command.usbBytes) usbFeed.push(...Buffer.from(command.usbBytes, 'hex'));
   if (command.reset) powerUp(command.reset === 'watchdog' ? 1 : 0);
   if (command.run) run(command.run);
-  const answer = { us: now() / 1000, uart: Buffer.from(sent).toString('hex'), edges: edges.splice(0), log: log(), stopped };
+  const answer = { us: now() / 1000, uart: Buffer.from(sent).toString('hex'), usb: Buffer.from(usbSent).toString('hex'), edges: edges.splice(0), log: log(), stopped };
   sent.length = 0;
+  usbSent.length = 0;
   answer.positions = axes.map((axis) => axis.position);
   if (command.peek) answer.words = Array.from({ length: command.peek[1] }, (_, i) => chip.readUint32(command.peek[0] + 4 * i) >>> 0);
   return answer;

@@ -22,11 +22,7 @@ impl Axis {
 
     /// Its bit in a mask: x is bit 0.
     pub const fn bit(self) -> u8 {
-        match self {
-            Self::X => 1,
-            Self::Y => 2,
-            Self::Z => 4,
-        }
+        1 << self as u8
     }
 }
 
@@ -136,8 +132,9 @@ pub struct PerAxis<T> {
 
 impl<T> PerAxis<T> {
     /// What a function gives for each axis.
-    pub fn from_fn(mut value: impl FnMut(Axis) -> T) -> Self {
-        Self { x: value(Axis::X), y: value(Axis::Y), z: value(Axis::Z) }
+    pub fn from_fn(value: impl FnMut(Axis) -> T) -> Self {
+        let [x, y, z] = Axis::ALL.map(value);
+        Self { x, y, z }
     }
 
     /// That of an axis.

@@ -21,10 +21,19 @@ pub(crate) struct Edge {
     pub(crate) at: u64,
 }
 
+/// Which line of the Pico.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Port {
+    Uart,
+    Usb,
+}
+
 /// What happened in a stretch of time.
 #[derive(Debug, Default)]
 pub(crate) struct Happened {
     pub(crate) sent: Vec<u8>,
+    /// The same of the USB port.
+    pub(crate) sent_usb: Vec<u8>,
     pub(crate) edges: Vec<Edge>,
     pub(crate) log: Vec<u8>,
     /// Where the carriages are, in steps.
@@ -93,6 +102,7 @@ impl Chip {
         let number = |value: &Value| value.as_u64().unwrap();
         Happened {
             sent: bytes(&answer["uart"]),
+            sent_usb: bytes(&answer["usb"]),
             edges: answer["edges"]
                 .as_array()
                 .unwrap()
@@ -106,9 +116,13 @@ impl Chip {
     }
 
     /// Lets time pass, in which these bytes arrive.
-    pub(crate) fn run(&mut self, bytes: &[u8], microseconds: u64) -> Happened {
+    pub(crate) fn run(&mut self, port: Port, bytes: &[u8], microseconds: u64) -> Happened {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.ask(&json!({ "uart": hex, "run": microseconds }))
+        let key = match port {
+            Port::Uart => "uart",
+            Port::Usb => "usbBytes",
+        };
+        self.ask(&json!({ key: hex, "run": microseconds }))
     }
 }
 

@@ -10,3 +10,4 @@ mod motion;
 mod pico;
 mod safety;
 mod scan;
+mod usb;

@@ -1,6 +1,6 @@
 //! A Pico with carriages and switches, and a host at its UART.
 
-use crate::chip::{Chip, Edge, Happened, firmware};
+use crate::chip::{Chip, Edge, Happened, Port, firmware};
 use lsr_firmware::wire::{Answer, Client, ClientTiming, Command, Ending, ErrorCode, Event, Notice, Outcome, PerAxis, Status};
 use lsr_firmware::{Axis, Um};
 use serde_json::json;
@@ -28,6 +28,8 @@ pub(crate) struct Pico {
     nonce: u32,
     /// The host is alive.
     pub(crate) host: bool,
+    /// Where it is.
+    pub(crate) port: Port,
     notices: VecDeque<Notice>,
     pub(crate) events: Vec<Event>,
     pub(crate) edges: Vec<Edge>,
@@ -63,6 +65,7 @@ impl Pico {
             client: Client::new(ClientTiming::default()),
             nonce: 0,
             host: true,
+            port: Port::Uart,
             notices: VecDeque::new(),
             events: Vec::new(),
             edges: Vec::new(),
@@ -120,10 +123,14 @@ impl Pico {
                     self.client.transmitted(length);
                 }
             }
-            let Happened { sent, edges, log, positions, stopped } = self.chip.run(&bytes, stretch);
+            let Happened { sent, sent_usb, edges, log, positions, stopped } = self.chip.run(self.port, &bytes, stretch);
             self.now += stretch;
             if self.host {
-                sent.into_iter().for_each(|byte| self.client.receive(byte, self.now));
+                let heard = match self.port {
+                    Port::Uart => sent,
+                    Port::Usb => sent_usb,
+                };
+                heard.into_iter().for_each(|byte| self.client.receive(byte, self.now));
             }
             self.edges.extend(edges);
             self.log.extend(log);
@@ -140,7 +147,12 @@ impl Pico {
 
     /// Bytes that are not the host's on the line, for so long.
     pub(crate) fn noise(&mut self, bytes: &[u8], microseconds: u64) {
-        let Happened { edges, positions, stopped, .. } = self.chip.run(bytes, microseconds);
+        self.noise_at(self.port, bytes, microseconds);
+    }
+
+    /// The same, on one of its lines.
+    pub(crate) fn noise_at(&mut self, port: Port, bytes: &[u8], microseconds: u64) {
+        let Happened { edges, positions, stopped, .. } = self.chip.run(port, bytes, microseconds);
         self.now += microseconds;
         self.edges.extend(edges);
         self.positions = positions;

@@ -20,6 +20,7 @@
 use core::cell::RefCell;
 use cortex_m_rt::entry;
 use critical_section::Mutex;
+#[cfg(feature = "log")]
 use defmt_rtt as _;
 use embedded_hal::digital::{InputPin, PinState};
 use fugit::{ExtU32, RateExtU32};
@@ -35,6 +36,9 @@ use lsr_firmware::{
     Parts, PerAxis, Polarity, Side, Stage, StageConfig, StepExecutor, StepQueue, SwitchHoming, Trigger, Um,
 };
 use rp2040_hal as hal;
+use usb_device::bus::UsbBusAllocator;
+use usb_device::device::{StringDescriptors, UsbDeviceBuilder, UsbVidPid};
+use usbd_serial::CdcAcmClass;
 
 type Out<I> = Pin<I, FunctionSio<SioOutput>, PullDown>;
 type In<I> = Pin<I, FunctionSio<SioInput>, PullUp>;
@@ -44,6 +48,10 @@ type Z = AxisPins<Out<Gpio8>, Out<Gpio9>, NoPin, In<Gpio10>, NoPin>;
 
 const CRYSTAL_HZ: u32 = 12_000_000;
 const BAUD: u32 = 230_400;
+/// The number that is shared by serial ports of hobby devices (V-USB's list); whoever sells boards needs one of their own.
+const USB_ID: UsbVidPid = UsbVidPid(0x16c0, 0x27dd);
+/// Bytes of a packet at full speed.
+const USB_PACKET: u16 = 64;
 /// 125 MHz / 20 kHz.
 const PWM_TOP: u16 = 6_249;
 /// Level that a light never exceeds, permille.
@@ -105,8 +113,10 @@ struct Stepper {
 #[used]
 static BOOT2_FIRMWARE: [u8; 256] = rp2040_boot2::BOOT_LOADER_W25Q080;
 
+#[cfg(feature = "log")]
 defmt::timestamp!("{=u64:us}", micros());
 
+#[cfg(feature = "log")]
 fn micros() -> u64 {
     // The raw counter needs no lock and no owner; high, low, high again.
     let timer = hal::pac::TIMER::ptr();
@@ -187,6 +197,14 @@ fn main() -> ! {
     let uart = hal::uart::UartPeripheral::new(pac.UART0, lines, &mut pac.RESETS).enable(format, clocks.peripheral_clock.freq());
     let Ok(uart) = uart else { halt() };
 
+    let bus = hal::usb::UsbBus::new(pac.USBCTRL_REGS, pac.USBCTRL_DPRAM, clocks.usb_clock, true, &mut pac.RESETS);
+    let bus = UsbBusAllocator::new(bus);
+    let mut usb_serial = CdcAcmClass::new(&bus, USB_PACKET);
+    let names = StringDescriptors::default().manufacturer("lsr").product("lsr microscope controller");
+    let device = UsbDeviceBuilder::new(&bus, USB_ID).device_class(usbd_serial::USB_CLASS_CDC).strings(&[names]);
+    let Ok(device) = device.and_then(|device| device.max_packet_size_0(USB_PACKET as u8)) else { halt() };
+    let mut usb_device = device.build();
+
     let polarity = Polarity::default();
     let x = AxisPins {
         step: pins.gpio2.into_push_pull_output(),
@@ -247,22 +265,33 @@ fn main() -> ! {
     // SAFETY: the handler shares nothing but what the critical section guards.
     unsafe { cortex_m::peripheral::NVIC::unmask(hal::pac::Interrupt::TIMER_IRQ_0) };
     cortex_m::peripheral::NVIC::pend(hal::pac::Interrupt::TIMER_IRQ_0);
+    #[cfg(feature = "log")]
     defmt::info!("lsr-firmware is up: {}", reset_reason);
 
     let mut calls = SHARED.executor_calls();
+    let mut by_usb = false;
     loop {
         let now = timer.get_counter().ticks();
-        let mut bytes = [0; 32];
-        if let Ok(count) = uart.read_raw(&mut bytes) {
-            bytes.iter().take(count).for_each(|&byte| controller.receive(byte, now));
+        usb_device.poll(&mut [&mut usb_serial]);
+        // The host's line is USB while a program there has it open, and the UART otherwise. Half a frame of the one is no part of the other's.
+        if by_usb != usb_serial.dtr() {
+            by_usb = !by_usb;
+            controller.receive(0, now);
         }
+        let mut bytes = [0; USB_PACKET as usize];
+        let count = if by_usb { usb_serial.read_packet(&mut bytes).unwrap_or(0) } else { uart.read_raw(&mut bytes).unwrap_or(0) };
+        bytes.iter().take(count).for_each(|&byte| controller.receive(byte, now));
         controller.button(button.is_high().unwrap_or(true));
         controller.poll(now);
         let waiting = controller.transmit(now);
-        if !waiting.is_empty()
-            && let Ok(rest) = uart.write_raw(waiting)
-        {
-            let written = waiting.len() - rest.len();
+        if !waiting.is_empty() {
+            let written = if by_usb {
+                // A packet that is not full ends a transfer: none has to be ended by an empty one.
+                let packet = waiting.get(..USB_PACKET as usize - 1).unwrap_or(waiting);
+                usb_serial.write_packet(packet).unwrap_or(0)
+            } else {
+                uart.write_raw(waiting).map_or(0, |rest| waiting.len() - rest.len())
+            };
             controller.transmitted(written);
         }
         // Fed only from here, and only while the step interrupt lives too.
