@@ -13,6 +13,7 @@
 //   {"run": 1500}                  lets so many microseconds pass; a chip that stops (watchdog, break) ends it early
 //   {"reset": "power"}             power cycle: a new chip with the same flash and carriages; "watchdog": the same, with the watchdog as its reason
 //   {"peek": [address, words]}     words of memory
+//   {"poke": [address, word]}      writes one, as a disturbed program would
 // Every answer: {"us": time, "uart": bytes sent, "usb": bytes sent there, "edges": [[pin, level, nanoseconds], ...], "log": bytes of the log (RTT), "stopped": why or null, "positions": [...]}
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -190,6 +191,7 @@ function obey(command) {
   }
   if (command.usbBytes) usbFeed.push(...Buffer.from(command.usbBytes, 'hex'));
   if (command.reset) powerUp(command.reset === 'watchdog' ? 1 : 0);
+  if (command.poke) chip.writeUint32(command.poke[0], command.poke[1]);
   if (command.run) run(command.run);
   const answer = { us: now() / 1000, uart: Buffer.from(sent).toString('hex'), usb: Buffer.from(usbSent).toString('hex'), edges: edges.splice(0), log: log(), stopped };
   sent.length = 0;

@@ -72,6 +72,26 @@ fn a_switch_on_the_way_stops_the_axis_within_a_step() {
     assert!((2_999..=3_000).contains(&pico.positions[0]), "stopped at step {}", pico.positions[0]);
 }
 
+/// The hardware watchdog is fed by the main loop alone, and only while the step interrupt lives.
+#[test]
+fn a_step_interrupt_that_dies_resets_the_board() {
+    const NVIC_ICER: u32 = 0xE000_E180;
+    let Some((mut pico, _)) = lit_and_moving() else { return };
+    let dies = pico.now;
+    pico.chip.ask(&json!({ "poke": [NVIC_ICER, 1] }));
+    while pico.stopped.is_none() && pico.now < dies + 1_000_000 {
+        pico.run(500);
+    }
+    println!("the watchdog resets the board {} ms after the interrupt has died", (pico.now - dies) / 1000);
+    assert_eq!(pico.stopped.as_deref(), Some("watchdog"));
+    assert!(pico.now < dies + 110_000);
+    assert!(pico.rises(STEP[0]).last().unwrap() / 1000 <= dies);
+    pico.reset("watchdog");
+    pico.run(20_000);
+    pico.connect();
+    assert_eq!(pico.status().reset_reason, ResetReason::Watchdog);
+}
+
 #[test]
 fn after_a_reset_nothing_is_homed_and_the_host_is_told_why() {
     let Some(mut pico) = Pico::homed() else { return };
