@@ -105,19 +105,27 @@ impl Iterator for Line {
 
 /// The fastest rate of the leader at which every axis keeps its own.
 fn leader_rate(steps: &PerAxis<u32>, leader: u32, rates: &PerAxis<Rate>) -> Rate {
-    let moving = || Axis::ALL.into_iter().filter(|axis| *steps.get(*axis) > 0);
     // An axis with n of N steps at its shortest interval: the leader's interval is that times n / N.
-    let scaled = |axis: Axis| scale_up(rates.get(axis).interval(), *steps.get(axis), leader);
-    let interval = moving().map(scaled).max().unwrap_or(0);
+    let scaled = PerAxis::from_fn(|axis| scale_up(rates.get(axis).interval(), *steps.get(axis), leader));
+    let interval = scaled.x.max(scaled.y).max(scaled.z);
     // Its speed is then scaled / interval of its own highest, and takes that part of its own ramp to reach.
     let coarse = (interval >> 20).max(1);
-    let part = |axis: Axis| div_up(u64::from(rates.get(axis).ramp()) * ((scaled(axis) >> 20) + 1), coarse);
-    let ramp = moving().map(|axis| part(axis).min(rates.get(axis).ramp().into())).max().unwrap_or(0);
+    let mut ramp = 0;
+    for axis in Axis::ALL {
+        if *steps.get(axis) > 0 {
+            let own = rates.get(axis).ramp();
+            let part = div_up(u64::from(own) * ((scaled.get(axis) >> 20) + 1), coarse);
+            ramp = part.min(own.into()).max(ramp);
+        }
+    }
     Rate::new(interval, ramp.min(MAX_RAMP.into()) as u32)
 }
 
-/// interval * n / of, rounded up, for n <= of <= 2^30 and an interval below 2^61.
+/// interval * n / of, rounded up, for n <= of <= 2^30 and an interval below 2^61; 0 for an axis that does not move.
 fn scale_up(interval: u64, n: u32, of: u32) -> u64 {
+    if n == 0 {
+        return 0;
+    }
     if n == of {
         return interval;
     }
