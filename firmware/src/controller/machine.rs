@@ -169,6 +169,7 @@ where
         self.pressed || self.executor_is_silent(now) || self.stage.is_moving() || self.task.is_some()
     }
 
+    #[inline(never)]
     pub(super) fn poll(&mut self, now: u64, event_room: usize) {
         let mut ended = None;
         match self.stage.poll(now) {

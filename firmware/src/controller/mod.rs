@@ -62,18 +62,21 @@ where
     E: Encoder,
 {
     /// Takes over the parts: dark, at rest, nothing homed.
+    #[inline(never)]
     pub fn new(parts: Parts<'q, L, T, A, E, LIGHTS, LABELS>) -> Self {
         parts.shared.permit(true);
         Self { server: Server::new(RESEND_US), machine: Machine::new(parts) }
     }
 
     /// Takes a byte of the line; a command that it completes is carried out or begun here.
+    #[inline(never)]
     pub fn receive(&mut self, byte: u8, now: u64) {
         self.server.receive(byte, now, &mut self.machine);
         self.post();
     }
 
     /// Carries on whatever is under way, and sees to it that everything is as it should be.
+    #[inline(never)]
     pub fn poll(&mut self, now: u64) {
         self.machine.watch(now, self.server.last_heard());
         self.machine.poll(now, self.server.event_room());
@@ -81,6 +84,7 @@ where
     }
 
     /// What is to be written to the line now.
+    #[inline(never)]
     pub fn transmit(&mut self, now: u64) -> &[u8] {
         self.server.transmit(now)
     }

@@ -22,6 +22,7 @@ const AHEAD: Ticks = 20_000;
 impl<E: Encoder> Stage<'_, E> {
     /// Carries on what was begun. To be called from the main loop: during a move before the queue runs empty (64 steps are 6 ms at 10,000 steps a
     /// second; slow steps are queued 20 ms ahead), and the executor afterwards, so that it sees what is new.
+    #[inline(never)]
     pub fn poll(&mut self, now: Ticks) -> Option<MotionEvent> {
         self.watch_executor();
         self.watch_encoders();
