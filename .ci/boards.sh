@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the board programs of lsr-firmware, says what they take of flash, proves by linking that the library cannot panic, and installs the emulator of the Pico's chip. Needs
-# `rustup target add` of their targets, or else what `.ci/cross-toolchains.sh cortex-m` installs; Node and npm for the emulator. The path of the Pico's
-# program is written to target/boards/pico.
+# `rustup target add` of their targets, or else what `.ci/cross-toolchains.sh cortex-m` installs; Node and npm for the Pico's emulator; QEMU for the other
+# board, which is installed where it is missing (root, Debian). The path of each program is written to target/boards/PROGRAM.
 #
 #   bash .ci/boards.sh
 set -euo pipefail
@@ -10,19 +10,29 @@ CARGO_TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-target}")/boards
 export CARGO_TARGET_DIR
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET RUSTC_WRAPPER
 
+# Both targets of rustup, or both from the sources of core.
 flags=(--release)
-if ! rustup target list --installed | grep -qx thumbv6m-none-eabi; then
+targets=$(rustup target list --installed)
+if ! { grep -qx thumbv6m-none-eabi <<<"$targets" && grep -qx thumbv7em-none-eabihf <<<"$targets"; }; then
   linker_folder=$(dirname "$(dirname "$(rustup which rustc)")")/lib/rustlib/x86_64-unknown-linux-gnu/bin
   export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 PATH="$linker_folder:$PATH"
   flags+=(-Z build-std=core --ignore-rust-version)
 fi
 cd firmware/boards
-cargo build --locked "${flags[@]}" --target thumbv6m-none-eabi --features pico --bin pico
-pico=$CARGO_TARGET_DIR/thumbv6m-none-eabi/release/pico
-read -r text rodata data < <(python3 ../../.ci/elf_sizes.py "$pico")
-echo "pico: $((text + rodata + data)) bytes of flash ($text code, $rodata constants, $data initial values)"
+
+# program, its board's feature, target
+board() {
+  cargo build --locked "${flags[@]}" --target "$3" --features "$2" --bin "$1"
+  local elf=$CARGO_TARGET_DIR/$3/release/$1 text rodata data
+  read -r text rodata data < <(python3 ../../.ci/elf_sizes.py "$elf")
+  echo "$1: $((text + rodata + data)) bytes of flash ($text code, $rodata constants, $data initial values)"
+  printf '%s\n' "$elf" >"$CARGO_TARGET_DIR/$1"
+}
+board pico pico thumbv6m-none-eabi
+board mps2_an386 mps2_an386 thumbv7em-none-eabihf
 # Links only if nothing in the library can reach the panic handler.
 cargo build --locked "${flags[@]}" --target thumbv6m-none-eabi --features no_panic --bin no_panic
 echo "lsr-firmware: no panic can be reached"
-printf '%s\n' "$pico" > "$CARGO_TARGET_DIR/pico"
+
 npm ci --silent --prefix ../../tests/emulator
+command -v qemu-system-arm >/dev/null || bash ../../.ci/cross-toolchains.sh emulator

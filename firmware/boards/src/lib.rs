@@ -1,0 +1,8 @@
+//! What programs of several boards have in common.
+#![no_std]
+
+#[cfg(feature = "mps2_an386")]
+pub mod mps2;
+mod stage;
+
+pub use stage::{STAGE, TIMING};
