@@ -3,7 +3,7 @@
 //! | test | holds |
 //! |---|---|
 //! | `flow` | the whole journey, from tissue and block labels to masks at the microscope: read this first |
-//! | `golden` | core and the tensor route against values of 60-digit arithmetic by an independent program |
+//! | `golden` | core, the tensor route and the monitor against values of 60-digit arithmetic by independent programs |
 //! | `gradients` | autodiff on tensors against the core's closed-form gradients |
 //! | `queue` | a group enlarged by earlier blocks against the core's moments of the whole group |
 //! | `loss_cost` | what the loss and its backward pass cost beside the network |
@@ -21,11 +21,14 @@
 //! boards' firmware, from `.ci/boards.sh`), `LSR_REQUIRE` (a comma list of what must be there, `data`, `arm64`, `mpi` and `firmware`; without it, a test
 //! that lacks something says so and passes).
 
+mod allowed;
 pub mod data;
 pub mod golden;
+pub mod monitor_cases;
 mod observer;
 mod require;
 
+pub use allowed::share_of_allowed;
 pub use observer::Silent;
 pub use require::skip;
 

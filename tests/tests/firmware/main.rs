@@ -5,6 +5,7 @@
 
 mod board;
 mod chip;
+mod golden;
 mod link;
 mod m4;
 mod m4_session;
