@@ -30,6 +30,9 @@ board() {
 }
 board pico pico thumbv6m-none-eabi
 board mps2_an386 mps2_an386 thumbv7em-none-eabihf
+# They say what computing costs, and lie beside the boards' programs.
+board pico_cycles pico thumbv6m-none-eabi
+board mps2_cycles mps2_an386 thumbv7em-none-eabihf
 # Links only if nothing in the library can reach the panic handler.
 cargo build --locked "${flags[@]}" --target thumbv6m-none-eabi --features no_panic --bin no_panic
 echo "lsr-firmware: no panic can be reached"

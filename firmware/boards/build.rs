@@ -37,7 +37,7 @@ fn main() {
         }
     }
     println!("cargo:rustc-link-search={}", folder.display());
-    for program in ["pico", "mps2_an386"] {
+    for program in ["pico", "pico_cycles", "mps2_an386", "mps2_cycles"] {
         for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {
             println!("cargo:rustc-link-arg-bin={program}={argument}");
         }

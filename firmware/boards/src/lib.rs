@@ -4,5 +4,6 @@
 #[cfg(feature = "mps2_an386")]
 pub mod mps2;
 mod stage;
+pub mod workload;
 
 pub use stage::{STAGE, TIMING};

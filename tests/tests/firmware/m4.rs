@@ -5,16 +5,14 @@
 //! The pins are not modelled, so no switch is ever hit; what the program writes to them is in QEMU's log, without a time.
 
 use crate::board::Board;
-use lsr_firmware::wire::{Client, ClientTiming, Command, Ending, Event, Notice, Outcome, PerAxis};
-use lsr_firmware::{Axis, AxisConfig, Homing, Side, Um};
-use lsr_tests::{skip, workspace_root};
+use crate::qemu::{PATIENCE, Qemu, firmware, forward};
+use lsr_firmware::wire::{Answer, Client, ClientTiming, Command, Ending, Event, Notice, Outcome, PerAxis};
+use lsr_firmware::{Axis, Homing};
 use std::collections::VecDeque;
-use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command as Program, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -22,9 +20,6 @@ use tempfile::TempDir;
 pub(crate) const STEP: [u8; 3] = [0, 3, 6];
 pub(crate) const ALARM_LAMP: u8 = 0;
 pub(crate) const LIGHT: u8 = 1;
-
-/// Longest wait for an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Nothing of the log is on its way any more after this time, us.
 const LOG_DELAY_US: u64 = 100_000;
@@ -37,7 +32,7 @@ pub(crate) enum Output {
 }
 
 pub(crate) struct M4 {
-    process: Child,
+    qemu: Qemu,
     /// Sockets of QEMU.
     pub(crate) folder: TempDir,
     line: UnixStream,
@@ -53,45 +48,23 @@ pub(crate) struct M4 {
     events: Vec<Event>,
 }
 
-/// The path of a program of this board, where it has been built, and QEMU.
-pub(crate) fn firmware() -> Option<PathBuf> {
-    let Some(path) = env::var_os("LSR_MPS2_AN386").map(|path| workspace_root().join(path)) else {
-        skip("firmware", "LSR_MPS2_AN386 does not name the MPS2's firmware (.ci/boards.sh builds it)");
-        return None;
-    };
-    if Program::new("qemu-system-arm").arg("--version").stdout(Stdio::null()).status().is_err() {
-        skip("firmware", "qemu-system-arm is not installed");
-        return None;
-    }
-    Some(path)
-}
-
 impl M4 {
     /// Switched on and connected; none where QEMU or the firmware is missing.
     pub(crate) fn start() -> Option<Self> {
         let firmware = firmware()?;
         let folder = tempfile::tempdir().unwrap();
         let socket = |name: &str, wait| format!("socket,id={name},path={},server=on,wait={wait}", folder.path().join(name).display());
-        let mut process = Program::new("qemu-system-arm")
-            .args(["-M", "mps2-an386", "-display", "none", "-monitor", "none", "-icount", "shift=5,align=on"])
-            .args(["-chardev", &socket("line", "on"), "-serial", "chardev:line"])
-            .args(["-chardev", &socket("debugger", "off"), "-gdb", "chardev:debugger"])
-            .args(["-d", "unimp,trace:led_change_intensity", "-kernel"])
-            .arg(firmware)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("qemu-system-arm: {error}"));
-        let errors = process.stderr.take().unwrap();
-        let line = connect(&folder.path().join("line"), &mut process);
-        let reader = line.try_clone().unwrap();
-        let (bytes, sent) = channel();
-        std::thread::spawn(move || forward(BufReader::new(reader).bytes().map_while(Result::ok), &bytes));
-        let (outputs, log) = channel();
-        std::thread::spawn(move || forward(BufReader::new(errors).lines().map_while(Result::ok).filter_map(|line| parse(&line)), &outputs));
+        let (line, debugger) = (socket("line", "on"), socket("debugger", "off"));
+        let mut arguments = vec!["-icount", "shift=5,align=on", "-d", "unimp,trace:led_change_intensity"];
+        arguments.extend(["-chardev", &line, "-serial", "chardev:line", "-chardev", &debugger, "-gdb", "chardev:debugger"]);
+        let mut qemu = Qemu::start(&firmware, &arguments);
+        let log = forward(BufReader::new(qemu.log()).lines().map_while(Result::ok).filter_map(|line| parse(&line)));
+        // Says how late the chip is, which nobody needs to know.
+        forward(BufReader::new(qemu.output()).lines().map_while(Result::ok));
+        let line = connect(&folder.path().join("line"), &mut qemu);
+        let sent = forward(BufReader::new(line.try_clone().unwrap()).bytes().map_while(Result::ok));
         let mut m4 = Self {
-            process,
+            qemu,
             folder,
             line,
             sent,
@@ -112,7 +85,9 @@ impl M4 {
     pub(crate) fn homed() -> Option<Self> {
         let mut m4 = Self::start()?;
         for axis in Axis::ALL {
-            m4.done(Command::ConfigureAxis(lsr_firmware::wire::AxisSettings { axis, config: without_switch() }));
+            let Ok(Answer::AxisSettings(mut settings)) = m4.ask(Command::AxisSettings { axis }) else { panic!("settings of {axis}") };
+            settings.config.homing = Homing::Here { position: settings.config.min };
+            m4.done(Command::ConfigureAxis(settings));
         }
         assert_eq!(m4.go(Command::Home { axes: PerAxis::splat(true) }), Ending::Done);
         m4.settled();
@@ -217,7 +192,7 @@ impl M4 {
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => panic!("QEMU has ended: {:?}", self.process.try_wait()),
+            Err(RecvTimeoutError::Disconnected) => panic!("the line is closed; {}", self.qemu.end()),
         }
         self.outputs.extend(self.log.try_iter());
         while let Some(notice) = self.client.notice() {
@@ -251,30 +226,15 @@ impl Board for M4 {
     }
 }
 
-impl Drop for M4 {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// QEMU makes its socket when it starts, and waits for a host before it lets the chip run.
-fn connect(path: &Path, process: &mut Child) -> UnixStream {
+fn connect(path: &Path, qemu: &mut Qemu) -> UnixStream {
     let end = Instant::now() + PATIENCE;
     loop {
         match UnixStream::connect(path) {
             Ok(line) => return line,
-            Err(error) => assert!(Instant::now() < end, "{}: {error}; QEMU: {:?}", path.display(), process.try_wait()),
+            Err(error) => assert!(Instant::now() < end, "{}: {error}; {}", path.display(), qemu.end()),
         }
         std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn forward<T>(items: impl Iterator<Item = T>, to: &Sender<T>) {
-    for item in items {
-        if to.send(item).is_err() {
-            return;
-        }
     }
 }
 
@@ -293,23 +253,4 @@ fn parse(line: &str) -> Option<Output> {
         _ => return None,
     };
     mask.is_power_of_two().then(|| Output::Pin { number: mask.trailing_zeros() as u8, high: value & mask != 0 })
-}
-
-/// The boards' axis, without its switch.
-fn without_switch() -> AxisConfig {
-    let um = |um| Um::from_um(um).unwrap();
-    AxisConfig {
-        full_steps_per_turn: 200,
-        microsteps: 16,
-        travel_per_turn: um(1_000),
-        min: um(0),
-        max: um(75_000),
-        max_speed_um_per_s: 4_000,
-        acceleration_um_per_s2: 20_000,
-        sudden_stop_um_per_s: 500,
-        backlash: um(0),
-        approach: Side::Positive,
-        homing: Homing::Here { position: um(0) },
-        encoder_tolerance: None,
-    }
 }

@@ -5,6 +5,7 @@
 
 mod board;
 mod chip;
+mod cycles;
 mod golden;
 mod link;
 mod m4;
@@ -12,5 +13,6 @@ mod m4_session;
 mod monitor;
 mod motion;
 mod pico;
+mod qemu;
 mod safety;
 mod scan;
