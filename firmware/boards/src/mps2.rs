@@ -53,7 +53,6 @@ const TIMER_0: usize = 0x4000_0000;
 const UART_0: usize = 0x4000_4000;
 const WATCHDOG: usize = 0x4000_8000;
 const GPIO_0: usize = 0x4001_0000;
-const RESET_INFO: Register = Register(0x4001_f010);
 const FPGA_LEDS: Register = Register(0x4002_8000);
 const FPGA_COUNTER: Register = Register(0x4002_8018);
 const FPGA_PRESCALER: Register = Register(0x4002_801c);
@@ -152,7 +151,7 @@ pub mod uart {
 
 /// The watchdog: interrupts (NMI) when it has not been fed for its time, and resets the board when the same time has passed again.
 pub mod watchdog {
-    use super::{CYCLES_PER_US, RESET_INFO, Register, WATCHDOG};
+    use super::{CYCLES_PER_US, Register, WATCHDOG};
 
     const LOAD: Register = Register(WATCHDOG);
     const CONTROL: Register = Register(WATCHDOG + 8);
@@ -171,11 +170,6 @@ pub mod watchdog {
     /// Begins its time anew.
     pub fn feed() {
         INTERRUPT_CLEAR.write(1);
-    }
-
-    /// Whether the last reset was its own. (QEMU has no such register, which reads as 0.)
-    pub fn has_reset() -> bool {
-        RESET_INFO.read() & 0b10 != 0
     }
 }
 

@@ -49,7 +49,7 @@ const WATCHDOG_US: u32 = 50_000;
 static SHARED: MotionShared = MotionShared::new();
 static QUEUE: StepQueue = StepQueue::new();
 static STEPPER: Mutex<RefCell<Option<StepExecutor<'static, AxisOfPins, AxisOfPins, AxisOfPins>>>> = Mutex::new(RefCell::new(None));
-/// Bytes that the main loop has not seen yet: 22 ms of the line, and 100 ms of a main loop would be the watchdog's.
+/// Bytes that the main loop has not seen yet: 22 ms of the line, of which a turn of the main loop takes less than one.
 static RECEIVED: Mutex<RefCell<Deque<u8, 256>>> = Mutex::new(RefCell::new(Deque::new()));
 /// An interrupt has come since the main loop began its turn.
 static AWAKE: AtomicBool = AtomicBool::new(false);
@@ -58,7 +58,7 @@ defmt::timestamp!("{=u64:us}", clock::micros());
 
 /// Why the last run ended, in memory that a reset leaves alone; power-on leaves anything there.
 mod last_run {
-    use super::{MaybeUninit, ResetReason, addr_of_mut, watchdog};
+    use super::{MaybeUninit, ResetReason, addr_of_mut};
 
     const RUNNING: u32 = 0x4c53_5201;
     const PANICKED: u32 = 0x4c53_5202;
@@ -80,7 +80,6 @@ mod last_run {
         match before {
             PANICKED => ResetReason::Panic,
             STUCK => ResetReason::Watchdog,
-            _ if watchdog::has_reset() => ResetReason::Watchdog,
             RUNNING => ResetReason::External,
             _ => ResetReason::PowerOn,
         }
