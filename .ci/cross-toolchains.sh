@@ -5,6 +5,7 @@
 #
 #   bash .ci/cross-toolchains.sh            everything
 #   bash .ci/cross-toolchains.sh cortex-m   only what builds for Cortex-M (rustc and the source of core)
+#   bash .ci/cross-toolchains.sh emulator   only what emulates a Cortex-M board (QEMU)
 #   bash .ci/cross-toolchains.sh arm64      only what builds and emulates aarch64 Linux programs
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
@@ -15,15 +16,15 @@ has() { grep -qx "$1" <<<"$installed"; }
 
 # rustc-web: a rustc that has its sources packaged with it (rust-web-src), which -Z build-std needs.
 packages=()
-if [ "$part" != arm64 ]; then
+if [ "$part" = all ] || [ "$part" = cortex-m ]; then
   if has thumbv6m-none-eabi && has thumbv7em-none-eabihf; then
     echo "cortex-m: rustup's own targets"
   else
     packages+=(rustc-web rust-web-src)
   fi
 fi
-if [ "$part" = all ]; then packages+=(qemu-system-arm); fi
-if [ "$part" != cortex-m ]; then
+if [ "$part" = all ] || [ "$part" = emulator ]; then packages+=(qemu-system-arm); fi
+if [ "$part" = all ] || [ "$part" = arm64 ]; then
   packages+=(qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
   if has aarch64-unknown-linux-gnu; then
     echo "aarch64: rustup's own target"
@@ -42,7 +43,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
 fi
 [[ " ${packages[*]} " != *" rustc-web "* ]] || echo "rustc-web: $(/usr/bin/rustc --version)"
-if [ "$part" = cortex-m ] || has aarch64-unknown-linux-gnu; then exit 0; fi
+if [ "$part" = cortex-m ] || [ "$part" = emulator ] || has aarch64-unknown-linux-gnu; then exit 0; fi
 
 # std for aarch64 goes into a sysroot of its own: arm64 need not become a foreign architecture of this machine.
 # The package's version must be that of the compiler, so both are recorded beside it.

@@ -15,16 +15,33 @@ SECTIONS {
 } INSERT BEFORE .text;
 ";
 
+/// Two blocks of 4 MiB of static RAM: the first one, at 0, holds the program.
+const MPS2_AN386: &str = "MEMORY {
+    FLASH : ORIGIN = 0x00000000, LENGTH = 4M
+    RAM   : ORIGIN = 0x20000000, LENGTH = 4M
+}
+";
+
 fn main() {
     let folder = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    let layout = if env::var_os("CARGO_FEATURE_PICO").is_some() { PICO } else { "" };
-    if let Err(error) = fs::write(folder.join("memory.x"), layout) {
-        println!("cargo:error=memory.x: {error}");
+    let mut files = Vec::new();
+    if env::var_os("CARGO_FEATURE_PICO").is_some() {
+        files.push(("memory.x", PICO));
+    } else if env::var_os("CARGO_FEATURE_MPS2_AN386").is_some() {
+        // device.x would give handlers their names; the program's own table has them without. (The Pico's comes with the crate of its registers.)
+        files.extend([("memory.x", MPS2_AN386), ("device.x", "")]);
+    }
+    for (file, text) in files {
+        if let Err(error) = fs::write(folder.join(file), text) {
+            println!("cargo:error={file}: {error}");
+        }
     }
     println!("cargo:rustc-link-search={}", folder.display());
     let log = env::var_os("CARGO_FEATURE_LOG").map(|_| "-Tdefmt.x");
-    for argument in ["--nmagic", "-Tlink.x"].into_iter().chain(log) {
-        println!("cargo:rustc-link-arg-bin=pico={argument}");
+    for program in ["pico", "pico_cycles", "mps2_an386", "mps2_cycles"] {
+        for argument in ["--nmagic", "-Tlink.x"].into_iter().chain(log) {
+            println!("cargo:rustc-link-arg-bin={program}={argument}");
+        }
     }
     // No board: everything that can be reached from its one function, and nothing that is not there.
     for argument in ["--gc-sections", "-e", "lsr_firmware_everything"] {

@@ -1,5 +1,6 @@
 //! The chip's UART: damaged frames, and how fast it answers.
 
+use crate::board::Board;
 use crate::pico::{LIGHT, Pico, STEP, TRIGGER, to};
 use lsr_firmware::wire::{Answer, Command, ErrorCode, Request, StageState, ToController};
 use lsr_firmware::{Axis, wire::Message};

@@ -1,5 +1,6 @@
 //! The log of the Pico, read by `defmt-print`.
 
+use crate::board::Board;
 use crate::chip::built;
 use crate::pico::{Pico, to, um};
 use lsr_firmware::Axis;

@@ -1,5 +1,6 @@
 //! The count prior on the chip: the same judgement as on the host, in both precisions.
 
+use crate::board::Board;
 use crate::pico::Pico;
 use lsr_core::{BlockMoments, CountPrior, Monitor, MonitorConfig, U8Sums};
 use lsr_firmware::FieldMonitor;

@@ -1,5 +1,6 @@
 //! Homing, a long move step by step, refusals, light and trigger.
 
+use crate::board::Board;
 use crate::pico::{LIGHT, NM_PER_STEP, Pico, STEP, TRIGGER, to, um};
 use lsr_firmware::Axis;
 use lsr_firmware::wire::{Answer, Command, Ending, ErrorCode, Event, LightLevel, PerAxis, ResetReason, StageState, TriggerPulse};

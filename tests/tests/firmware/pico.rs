@@ -1,7 +1,8 @@
 //! A Pico with carriages and switches, and a host at its UART.
 
+use crate::board::Board;
 use crate::chip::{Chip, Edge, Happened, Port, firmware};
-use lsr_firmware::wire::{Answer, Client, ClientTiming, Command, Ending, ErrorCode, Event, Notice, Outcome, PerAxis, Status};
+use lsr_firmware::wire::{Client, ClientTiming, Command, Ending, Event, Notice, Outcome, PerAxis};
 use lsr_firmware::{Axis, Um};
 use serde_json::json;
 use std::collections::VecDeque;
@@ -110,7 +111,38 @@ impl Pico {
         self.stopped = None;
     }
 
-    pub(crate) fn run(&mut self, microseconds: u64) {
+    /// Bytes that are not the host's on the line, for so long.
+    pub(crate) fn noise(&mut self, bytes: &[u8], microseconds: u64) {
+        self.noise_at(self.port, bytes, microseconds);
+    }
+
+    /// The same, on one of its lines.
+    pub(crate) fn noise_at(&mut self, port: Port, bytes: &[u8], microseconds: u64) {
+        let Happened { edges, positions, stopped, .. } = self.chip.run(port, bytes, microseconds);
+        self.now += microseconds;
+        self.edges.extend(edges);
+        self.positions = positions;
+        self.stopped = stopped.or(self.stopped.take());
+    }
+
+    /// Where the carriage is: the switch trips at -100 um.
+    pub(crate) fn carriage_um(&self, axis: Axis) -> f64 {
+        let number = match axis {
+            Axis::X => 0,
+            Axis::Y => 1,
+            Axis::Z => 2,
+        };
+        self.positions[number] as f64 * NM_PER_STEP / 1e3 - 100.0
+    }
+
+    /// Times of a pin's rising edges, ns.
+    pub(crate) fn rises(&self, pin: u8) -> Vec<u64> {
+        self.edges.iter().filter(|edge| edge.pin == pin && edge.high).map(|edge| edge.at).collect()
+    }
+}
+
+impl Board for Pico {
+    fn run(&mut self, microseconds: u64) {
         let end = self.now + microseconds;
         while self.now < end {
             let stretch = LOOK.min(end - self.now);
@@ -145,21 +177,7 @@ impl Pico {
         }
     }
 
-    /// Bytes that are not the host's on the line, for so long.
-    pub(crate) fn noise(&mut self, bytes: &[u8], microseconds: u64) {
-        self.noise_at(self.port, bytes, microseconds);
-    }
-
-    /// The same, on one of its lines.
-    pub(crate) fn noise_at(&mut self, port: Port, bytes: &[u8], microseconds: u64) {
-        let Happened { edges, positions, stopped, .. } = self.chip.run(port, bytes, microseconds);
-        self.now += microseconds;
-        self.edges.extend(edges);
-        self.positions = positions;
-        self.stopped = stopped.or(self.stopped.take());
-    }
-
-    pub(crate) fn ask(&mut self, command: Command) -> Outcome {
+    fn ask(&mut self, command: Command) -> Outcome {
         self.client.submit(command.clone(), self.now).unwrap();
         for _ in 0..4_000 {
             self.run(LOOK);
@@ -174,55 +192,7 @@ impl Pico {
         panic!("{command:?} was not answered; the chip: {:?}", self.stopped);
     }
 
-    pub(crate) fn refused(&mut self, command: Command) -> ErrorCode {
-        self.ask(command).unwrap_err()
-    }
-
-    pub(crate) fn start_operation(&mut self, command: Command) -> u32 {
-        match self.ask(command) {
-            Ok(Answer::Started { operation } | Answer::TriggerStarted { operation, .. }) => operation,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    pub(crate) fn ending(&mut self, operation: u32) -> Ending {
-        for _ in 0..20_000 {
-            let ended = self.events.iter().find_map(|event| match event {
-                Event::Finished { operation: of, ending, .. } if *of == operation => Some(*ending),
-                _ => None,
-            });
-            if let Some(ending) = ended {
-                return ending;
-            }
-            self.run(2 * LOOK);
-        }
-        panic!("operation {operation} does not end");
-    }
-
-    pub(crate) fn go(&mut self, command: Command) -> Ending {
-        let operation = self.start_operation(command);
-        self.ending(operation)
-    }
-
-    pub(crate) fn status(&mut self) -> Status {
-        match self.ask(Command::Status) {
-            Ok(Answer::Status(status)) => status,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Where the carriage is: the switch trips at -100 um.
-    pub(crate) fn carriage_um(&self, axis: Axis) -> f64 {
-        let number = match axis {
-            Axis::X => 0,
-            Axis::Y => 1,
-            Axis::Z => 2,
-        };
-        self.positions[number] as f64 * NM_PER_STEP / 1e3 - 100.0
-    }
-
-    /// Times of a pin's rising edges, ns.
-    pub(crate) fn rises(&self, pin: u8) -> Vec<u64> {
-        self.edges.iter().filter(|edge| edge.pin == pin && edge.high).map(|edge| edge.at).collect()
+    fn events(&self) -> &[Event] {
+        &self.events
     }
 }

@@ -1,5 +1,6 @@
 //! A host that is gone, an emergency button, a switch on the way, a chip that was reset.
 
+use crate::board::Board;
 use crate::pico::{LIGHT, Pico, STEP, to};
 use lsr_firmware::wire::{Answer, Command, Ending, ErrorCode, Fault, LightLevel, ResetReason, StopSource};
 use lsr_firmware::{Axis, Side};

@@ -1,5 +1,6 @@
 //! A scan that loses its host in the middle.
 
+use crate::board::Board;
 use crate::pico::{LIGHT, Pico, STEP, TRIGGER, um};
 use lsr_firmware::wire::{Answer, Command, Ending, Event, Fault, LightLevel, ScanOrder, ScanPlan, TriggerPulse};
 

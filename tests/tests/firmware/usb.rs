@@ -1,5 +1,6 @@
 //! The Pico at a USB port, beside its UART.
 
+use crate::board::Board;
 use crate::chip::Port;
 use crate::pico::{Pico, um};
 use lsr_firmware::wire::{Answer, Command, Ending, Fault, PerAxis};

@@ -1,14 +1,16 @@
-//! Golden values: core in f64 and f32, and the tensor route, against 60-digit arithmetic of an independent program.
+//! Golden values: core in f64 and f32, the tensor route, and the monitor, against 60-digit arithmetic of independent programs.
 //!
 //!     cargo test -p lsr-tests --test golden                        the project's own values, tests/golden/losses.json
-//!     LSR_VECTORS=FILE cargo test -p lsr-tests --test golden       another file of that format
+//!     LSR_VECTORS=FILE cargo test -p lsr-tests --test golden       another file of that format (monitor.json stays)
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests: an unexpected error is a failure")]
 
+mod monitor;
 mod tensor;
 
 use lsr_core::{BlockMoments, Distance, GroupLoss, GroupMoments, Loss, Preset, Real, Scheme, Target, VarianceModel};
 use lsr_tests::golden::{Case, Vectors};
+use lsr_tests::share_of_allowed;
 use std::collections::BTreeSet;
 
 /// What is allowed: `|got - expected| <= relative * max(|expected|, floor)`.
@@ -48,16 +50,6 @@ impl Kind {
         let share = share_of_allowed(got.to_f64(), expected, relative * expected.abs().max(floor));
         self.worst = self.worst.max(share.unwrap_or_else(|error| panic!("{}: {error}", what())));
         self.compared += 1;
-    }
-}
-
-fn share_of_allowed(got: f64, expected: f64, allowed: f64) -> Result<f64, String> {
-    let error = (got - expected).abs();
-    // Not `error > allowed`: NaN must fail too.
-    if error <= allowed {
-        Ok(error / allowed)
-    } else {
-        Err(format!("{got:e} instead of {expected:e}, off by {error:e}, allowed {allowed:e}"))
     }
 }
 

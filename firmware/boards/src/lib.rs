@@ -1,0 +1,9 @@
+//! What programs of several boards have in common.
+#![no_std]
+
+#[cfg(feature = "mps2_an386")]
+pub mod mps2;
+mod stage;
+pub mod workload;
+
+pub use stage::{STAGE, TIMING};
