@@ -21,18 +21,19 @@ if ! { grep -qx thumbv6m-none-eabi <<<"$targets" && grep -qx thumbv7em-none-eabi
 fi
 cd firmware/boards
 # The Pico with a log, and the tool that reads it.
-DEFMT_LOG=info cargo build --locked "${flags[@]}" --target thumbv6m-none-eabi --features pico,log --bin pico
+DEFMT_LOG=info cargo build --locked "${flags[@]}" --target thumbv6m-none-eabi --features pico,usb,log --bin pico
 cp "$CARGO_TARGET_DIR/thumbv6m-none-eabi/release/pico" "$CARGO_TARGET_DIR/pico-log"
 env -u RUSTC -u RUSTC_BOOTSTRAP cargo install defmt-print --version 1.2.0 --locked --quiet --root "$CARGO_TARGET_DIR/tools" --target-dir "$CARGO_TARGET_DIR/tools"
 
 # program, its board's feature, target
 board() {
   cargo build --locked "${flags[@]}" --target "$3" --features "$2" --bin "$1"
-  local text rodata data
-  read -r text rodata data < <(python3 ../../.ci/elf_sizes.py "$CARGO_TARGET_DIR/$3/release/$1")
-  echo "$1: $((text + rodata + data)) bytes of flash ($text code, $rodata constants, $data initial values)"
+  local text rodata data ram
+  read -r text rodata data ram < <(python3 ../../.ci/elf_sizes.py "$CARGO_TARGET_DIR/$3/release/$1")
+  echo "$1 ($2): $((text + rodata + data)) bytes of flash ($text code, $rodata constants, $data initial values), $ram of static RAM"
 }
 board pico pico thumbv6m-none-eabi
+board pico pico,usb thumbv6m-none-eabi
 board mps2_an386 mps2_an386 thumbv7em-none-eabihf
 # They say what computing costs, and lie beside the boards' programs.
 board pico_cycles pico thumbv6m-none-eabi

@@ -51,7 +51,7 @@ for target in "${targets[@]}"; do
     cargo rustc "${flags[@]}" --target "$target" --bin intra-inter-size -- \
       -C link-arg=--gc-sections -C link-arg=-e -C link-arg=lsr_intra_inter_loss
   )
-  read -r text rodata data < <(python3 "$root/.ci/elf_sizes.py" "$CARGO_TARGET_DIR/$target/release/intra-inter-size")
+  read -r text rodata data _ < <(python3 "$root/.ci/elf_sizes.py" "$CARGO_TARGET_DIR/$target/release/intra-inter-size")
   flash=$((text + rodata + data))
   echo "$target: intra+inter loss in f32: $flash bytes of flash ($text code, $rodata constants, $data initial values)"
   if [ "$target" = thumbv7em-none-eabihf ] && [ "$flash" -gt "$limit" ]; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Prints what an ELF file takes in a microcontroller's flash: bytes of code, of constants, and of initial values.
+"""Prints what an ELF file takes in a microcontroller's flash, bytes of code, of constants, and of initial values; then its static RAM.
 
-Reads the section headers: only what is loaded (SHF_ALLOC) and stands in the file (not SHT_NOBITS) counts. Unwinding tables
+Reads the section headers: only what is loaded (SHF_ALLOC) counts, and of flash what stands in the file (not SHT_NOBITS). Unwinding tables
 (.ARM.exidx, .ARM.extab, .eh_frame) are constants too, if the linker kept them.
 """
 
@@ -17,12 +17,14 @@ def sizes(path):
         raise SystemExit(f"{path}: no 32-bit little-endian ELF file")
     (offset,) = struct.unpack_from("<I", data, 0x20)
     entry_size, count = struct.unpack_from("<HH", data, 0x2E)
-    code = constants = initial = 0
+    code = constants = initial = cleared = 0
     for i in range(count):
         _name, kind, flags, _address, _offset, size = struct.unpack_from("<6I", data, offset + i * entry_size)
-        if kind == SHT_NOBITS or not flags & SHF_ALLOC:
+        if not flags & SHF_ALLOC:
             continue
-        if flags & SHF_EXECINSTR:
+        if kind == SHT_NOBITS:
+            cleared += size
+        elif flags & SHF_EXECINSTR:
             code += size
         elif flags & SHF_WRITE:
             initial += size
@@ -30,7 +32,7 @@ def sizes(path):
             constants += size
     if code == 0:
         raise SystemExit(f"{path}: no code, so the entry point was not linked")
-    return code, constants, initial
+    return code, constants, initial, initial + cleared
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@
 //   {"run": 1500}                  lets so many microseconds pass; a chip that stops (watchdog, break) ends it early
 //   {"reset": "power"}             power cycle: a new chip with the same flash and carriages; "watchdog": the same, with the watchdog as its reason
 //   {"peek": [address, words]}     words of memory
+//   {"stack": true}                bytes of the stack that were ever written, as "stack"
 //   {"poke": [address, word]}      writes one, as a disturbed program would
 // Every answer: {"us": time, "uart": bytes sent, "usb": bytes sent there, "edges": [[pin, level, nanoseconds], ...], "log": bytes of the log (RTT), "stopped": why or null, "positions": [...]}
 import { readFileSync } from 'node:fs';
@@ -24,6 +25,8 @@ const FLASH = 0x10000000;
 const RAM = 0x20000000;
 const BOOT_RAM = 0x20041f00;
 const CYCLE_NS = 8; // 125 MHz
+const STACK_END = 0x20040000; // it grows down from here
+const UNTOUCHED = 0xa5;
 const RTT_UP_BUFFER = 24; // offset of the first up channel in the control block
 
 const elf = readFileSync(process.argv[2]);
@@ -87,6 +90,7 @@ function powerUp(reason = 0) {
   chip = new RP2040(clock);
   chip.logger = { debug() {}, info() {}, warn() {}, error() {} };
   chip.flash.fill(0xff);
+  chip.sram.fill(UNTOUCHED);
   for (const [address, bytes] of segments(elf)) if (address >= FLASH && address < RAM) chip.flash.set(bytes, address - FLASH);
   // The boot ROM would copy the second boot stage, the first 256 bytes of flash, to RAM and jump there.
   for (let i = 0; i < 256; i++) chip.sram[BOOT_RAM - RAM + i] = chip.flash[i];
@@ -158,6 +162,13 @@ function run(microseconds) {
   debt = stopped === null ? clock.nanos - end : 0;
 }
 
+/** Bytes from the deepest one that was ever written to the beginning of the stack. Static values lie far below. */
+function stack() {
+  let deepest = STACK_END - 0x10000;
+  while (deepest < STACK_END && chip.sram[deepest - RAM] === UNTOUCHED) deepest++;
+  return STACK_END - deepest;
+}
+
 /** What the log's ring buffer holds and nobody has read. */
 function log() {
   if (rtt === null) return '';
@@ -197,6 +208,7 @@ function obey(command) {
   sent.length = 0;
   usbSent.length = 0;
   answer.positions = axes.map((axis) => axis.position);
+  if (command.stack) answer.stack = stack();
   if (command.peek) answer.words = Array.from({ length: command.peek[1] }, (_, i) => chip.readUint32(command.peek[0] + 4 * i) >>> 0);
   return answer;
 }

@@ -40,6 +40,8 @@ pub(crate) struct Happened {
     pub(crate) positions: Vec<i64>,
     /// Why the chip has stopped.
     pub(crate) stopped: Option<String>,
+    /// Bytes of its stack that were ever used, where that was asked for.
+    pub(crate) stack: Option<u64>,
 }
 
 pub(crate) struct Chip {
@@ -112,6 +114,7 @@ impl Chip {
             log: bytes(&answer["log"]),
             positions: answer["positions"].as_array().unwrap().iter().map(|position| position.as_i64().unwrap()).collect(),
             stopped: answer["stopped"].as_str().map(str::to_owned),
+            stack: answer["stack"].as_u64(),
         }
     }
 

@@ -155,7 +155,7 @@ impl Board for Pico {
                     self.client.transmitted(length);
                 }
             }
-            let Happened { sent, sent_usb, edges, log, positions, stopped } = self.chip.run(self.port, &bytes, stretch);
+            let Happened { sent, sent_usb, edges, log, positions, stopped, .. } = self.chip.run(self.port, &bytes, stretch);
             self.now += stretch;
             if self.host {
                 let heard = match self.port {

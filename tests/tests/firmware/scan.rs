@@ -6,7 +6,7 @@ use lsr_firmware::wire::{Answer, Command, Ending, Event, Fault, LightLevel, Scan
 
 const SNAKE: [u32; 12] = [0, 1, 2, 3, 7, 6, 5, 4, 8, 9, 10, 11];
 
-fn plan() -> ScanPlan {
+pub(crate) fn plan() -> ScanPlan {
     ScanPlan {
         x: um(500),
         y: um(500),

@@ -3,7 +3,7 @@
 use crate::board::Board;
 use crate::chip::Port;
 use crate::pico::{Pico, um};
-use lsr_firmware::wire::{Answer, Command, Ending, Fault, PerAxis};
+use lsr_firmware::wire::{Answer, Command, Ending, Fault, PerAxis, ScanPlan};
 use serde_json::json;
 
 #[test]
@@ -43,4 +43,10 @@ fn the_host_s_line_is_usb_while_a_program_has_it_open() {
     pico.connect();
     assert_eq!(pico.ending(operation), Ending::Faulted(Fault::HostLost { heartbeat_ms: 1_000 }));
     assert_eq!(pico.ask(Command::AcknowledgeFault), Ok(Answer::Done));
+    let plan = ScanPlan { columns: 2, rows: 1, ..crate::scan::plan() };
+    assert_eq!(pico.go(Command::Scan(plan)), Ending::Done);
+    // With its static values (1.1 kB) it has to stay below 16 KiB.
+    let stack = pico.chip.ask(&json!({ "stack": true })).stack.unwrap();
+    println!("the deepest stack: {stack} bytes");
+    assert!((1_000..14_000).contains(&stack));
 }

@@ -29,6 +29,7 @@ use hal::gpio::bank0::{Gpio2, Gpio3, Gpio4, Gpio5, Gpio6, Gpio7, Gpio8, Gpio9, G
 use hal::gpio::{FunctionSio, Pin, PullDown, PullUp, SioInput, SioOutput};
 use hal::pac::interrupt;
 use hal::timer::{Alarm, Alarm0, Instant};
+use lsr_boards::host_line::{HostLine, PACKET};
 use lsr_boards::{STAGE, TIMING};
 use lsr_core::{CountPrior, MonitorConfig};
 use lsr_firmware::wire::ResetReason;
@@ -37,9 +38,6 @@ use lsr_firmware::{
     StepExecutor, StepQueue, Trigger,
 };
 use rp2040_hal as hal;
-use usb_device::bus::UsbBusAllocator;
-use usb_device::device::{StringDescriptors, UsbDeviceBuilder, UsbVidPid};
-use usbd_serial::CdcAcmClass;
 
 type Out<I> = Pin<I, FunctionSio<SioOutput>, PullDown>;
 type In<I> = Pin<I, FunctionSio<SioInput>, PullUp>;
@@ -49,10 +47,6 @@ type Z = AxisPins<Out<Gpio8>, Out<Gpio9>, NoPin, In<Gpio10>, NoPin>;
 
 const CRYSTAL_HZ: u32 = 12_000_000;
 const BAUD: u32 = 230_400;
-/// The number that is shared by serial ports of hobby devices (V-USB's list); whoever sells boards needs one of their own.
-const USB_ID: UsbVidPid = UsbVidPid(0x16c0, 0x27dd);
-/// Bytes of a packet at full speed.
-const USB_PACKET: u16 = 64;
 /// 125 MHz / 20 kHz.
 const PWM_TOP: u16 = 6_249;
 /// Level that a light never exceeds, permille.
@@ -164,13 +158,14 @@ fn main() -> ! {
     let uart = hal::uart::UartPeripheral::new(pac.UART0, lines, &mut pac.RESETS).enable(format, clocks.peripheral_clock.freq());
     let Ok(uart) = uart else { halt() };
 
-    let bus = hal::usb::UsbBus::new(pac.USBCTRL_REGS, pac.USBCTRL_DPRAM, clocks.usb_clock, true, &mut pac.RESETS);
-    let bus = UsbBusAllocator::new(bus);
-    let mut usb_serial = CdcAcmClass::new(&bus, USB_PACKET);
-    let names = StringDescriptors::default().manufacturer("lsr").product("lsr microscope controller");
-    let device = UsbDeviceBuilder::new(&bus, USB_ID).device_class(usbd_serial::USB_CLASS_CDC).strings(&[names]);
-    let Ok(device) = device.and_then(|device| device.max_packet_size_0(USB_PACKET as u8)) else { halt() };
-    let mut usb_device = device.build();
+    #[cfg(feature = "usb")]
+    let usb = hal::usb::UsbBus::new(pac.USBCTRL_REGS, pac.USBCTRL_DPRAM, clocks.usb_clock, true, &mut pac.RESETS);
+    #[cfg(feature = "usb")]
+    let usb = usb_device::bus::UsbBusAllocator::new(usb);
+    #[cfg(feature = "usb")]
+    let Some(mut line) = HostLine::new(uart, &usb) else { halt() };
+    #[cfg(not(feature = "usb"))]
+    let mut line = HostLine::new(uart);
 
     let polarity = Polarity::default();
     let x = AxisPins {
@@ -236,29 +231,16 @@ fn main() -> ! {
     defmt::info!("lsr-firmware is up: {}", reset_reason);
 
     let mut calls = SHARED.executor_calls();
-    let mut by_usb = false;
     loop {
         let now = timer.get_counter().ticks();
-        usb_device.poll(&mut [&mut usb_serial]);
-        // The host's line is USB while a program there has it open, and the UART otherwise. Half a frame of the one is no part of the other's.
-        if by_usb != usb_serial.dtr() {
-            by_usb = !by_usb;
-            controller.receive(0, now);
-        }
-        let mut bytes = [0; USB_PACKET as usize];
-        let count = if by_usb { usb_serial.read_packet(&mut bytes).unwrap_or(0) } else { uart.read_raw(&mut bytes).unwrap_or(0) };
+        let mut bytes = [0; PACKET];
+        let count = line.read(&mut bytes);
         bytes.iter().take(count).for_each(|&byte| controller.receive(byte, now));
         controller.button(button.is_high().unwrap_or(true));
         controller.poll(now);
         let waiting = controller.transmit(now);
         if !waiting.is_empty() {
-            let written = if by_usb {
-                // A packet that is not full ends a transfer: none has to be ended by an empty one.
-                let packet = waiting.get(..USB_PACKET as usize - 1).unwrap_or(waiting);
-                usb_serial.write_packet(packet).unwrap_or(0)
-            } else {
-                uart.write_raw(waiting).map_or(0, |rest| waiting.len() - rest.len())
-            };
+            let written = line.write(waiting);
             controller.transmitted(written);
         }
         // Fed only from here, and only while the step interrupt lives too.
