@@ -36,7 +36,7 @@ impl Costs {
 
 #[test]
 fn a_cortex_m0_plus_sums_a_pixel_in_less_than_twelve_cycles() {
-    let Some(firmware) = chip::firmware() else { return };
+    let Some(firmware) = chip::firmware("LSR_PICO") else { return };
     let mut chip = Chip::start(&firmware.with_file_name("pico_cycles"));
     let happened = chip.ask(&json!({ "watch": [2, 3, 4], "run": 50_000 }));
     assert_eq!(happened.stopped, None);

@@ -1,7 +1,7 @@
 //! An MPS2 (AN386, Cortex-M4F) in QEMU, as a process that always ends.
 
-use lsr_tests::{skip, workspace_root};
-use std::env;
+use crate::chip::built;
+use lsr_tests::skip;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -15,10 +15,7 @@ pub(crate) struct Qemu(Child);
 
 /// The board's firmware, where it has been built, and QEMU.
 pub(crate) fn firmware() -> Option<PathBuf> {
-    let Some(path) = env::var_os("LSR_MPS2_AN386").map(|path| workspace_root().join(path)) else {
-        skip("firmware", "LSR_MPS2_AN386 does not name the MPS2's firmware (.ci/boards.sh builds it)");
-        return None;
-    };
+    let path = built("LSR_MPS2_AN386")?;
     if Command::new("qemu-system-arm").arg("--version").stdout(Stdio::null()).status().is_err() {
         skip("firmware", "qemu-system-arm is not installed");
         return None;

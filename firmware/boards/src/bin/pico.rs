@@ -2,7 +2,7 @@
 //!
 //! | GPIO | what |
 //! |---|---|
-//! | 0, 1 | UART 0, TX and RX, 230,400 baud, 8N1: the host |
+//! | 0, 1 | UART 0, TX and RX, 230,400 baud, 8N1: the host, unless (feature `usb`) a program has the serial port at USB open |
 //! | 2, 3, 4 | x: STEP, DIR, limit switch at the negative end |
 //! | 5, 6, 7 | y: STEP, DIR, limit switch at the negative end |
 //! | 8, 9, 10 | z: STEP, DIR, limit switch at the negative end |
