@@ -1,5 +1,6 @@
 //! Command-line types.
 
+use crate::scan_args::{SCAN_HELP, Scan};
 use crate::stage_args::{STAGE_HELP, Stage};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -27,6 +28,9 @@ pub(crate) enum Command {
     /// Move, light, trigger and watch a microscope
     #[command(after_help = STAGE_HELP)]
     Stage(Stage),
+    /// Have a microscope scan a region, and write cancer masks of all its fields
+    #[command(after_help = SCAN_HELP)]
+    Scan(Scan),
 }
 
 #[derive(Debug, Args)]
@@ -37,18 +41,25 @@ pub(crate) struct Segment {
     /// Folder for the results; made if missing
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
-    /// ONNX model [default: the embedded one]
-    #[arg(short, long, value_name = "F.onnx")]
-    pub(crate) model: Option<PathBuf>,
     /// Pixel size of the inputs in micrometres [default: the model's]
     #[arg(long, value_name = "X")]
     pub(crate) um_per_px: Option<f64>,
-    /// A pixel is cancer where its probability is at least this [default: the model's]
-    #[arg(long, value_name = "T")]
-    pub(crate) threshold: Option<f32>,
     /// Replace results that exist
     #[arg(long)]
     pub(crate) overwrite: bool,
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// The network, and how it is run.
+#[derive(Debug, Args)]
+pub(crate) struct Network {
+    /// ONNX model [default: the embedded one]
+    #[arg(short, long, value_name = "F.onnx")]
+    pub(crate) model: Option<PathBuf>,
+    /// A pixel is cancer where its probability is at least this [default: the model's]
+    #[arg(long, value_name = "T")]
+    pub(crate) threshold: Option<f32>,
     /// Longest side that is run in one pass, in pixels of the model's size; less needs less memory [default: 1024, or 16384 for an int8 model]
     #[arg(long, value_name = "PX")]
     pub(crate) tile: Option<u32>,

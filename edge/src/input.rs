@@ -67,7 +67,7 @@ fn images_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(images)
 }
 
-fn is_image_name(path: &Path) -> bool {
+pub(crate) fn is_image_name(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     EXTENSIONS.contains(&extension) && !name.starts_with('.') && !OWN.iter().any(|own| name.ends_with(own))

@@ -20,7 +20,7 @@
 //! # Ok::<(), lsr_edge::Error>(())
 //! ```
 //!
-//! [`stage`] speaks with the microscope's controller.
+//! [`stage`] speaks with the microscope's controller; [`scan`] has it visit a region and segments every field.
 //!
 //! Research use only: not a medical device, not for diagnosis.
 
@@ -41,6 +41,7 @@ mod model;
 mod output;
 mod predict;
 mod read;
+pub mod scan;
 mod segment;
 pub mod stage;
 mod threads;
@@ -55,7 +56,7 @@ pub use inspect::describe;
 pub use interrupt::Interrupt;
 pub use mask::{CancerFraction, Mask};
 pub use model::{Card, Contents, Execution, FORMAT, ImageMemory, Metadata, Model, OPERATORS, Provenance, Refusal};
-pub use output::{NOTICE, OutputFiles};
+pub use output::{NOTICE, OutputFiles, Pictures};
 pub use predict::{ProbabilityMap, predict};
 pub use segment::{Options, Outcome, Segmenter};
 pub use threads::Threads;

@@ -1,15 +1,16 @@
 //! `lsr-edge`: parse, run, report.
 
 mod cli;
+mod scan_args;
+mod scan_run;
 mod stage_args;
 mod stage_run;
 
 use clap::Parser;
-use cli::{Bench, Cli, Command, Inspect, Segment};
+use cli::{Bench, Cli, Command, Inspect, Network, Segment};
 use lsr_edge::{BenchOptions, Error, Interrupt, Model, Options, Segmenter, Tiling, describe, one_line, parse_isa, segment_all};
-use stage_args::Stage;
 use std::io::{Write, stderr, stdout};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -17,7 +18,8 @@ fn main() -> ExitCode {
         Command::Segment(flags) => segment(&flags),
         Command::Inspect(flags) => inspect(&flags),
         Command::Bench(flags) => bench(flags),
-        Command::Stage(flags) => return stage(&flags),
+        Command::Stage(flags) => return ended(|interrupt| stage_run::run(&flags, interrupt)),
+        Command::Scan(flags) => return ended(|interrupt| scan_run::run(&flags, interrupt)),
     };
     result.unwrap_or_else(|error| {
         print(stderr(), &format!("error: {}\n", one_line(&error)));
@@ -26,21 +28,7 @@ fn main() -> ExitCode {
 }
 
 fn segment(flags: &Segment) -> Result<ExitCode, Error> {
-    let interrupt = Interrupt::default();
-    let on_signal = interrupt.clone();
-    // Without a handler Ctrl-C ends the process at once; no half-written file stays under a final name then either.
-    let _ = ctrlc::set_handler(move || on_signal.set());
-    let options = Options {
-        um_per_px: flags.um_per_px,
-        threshold: flags.threshold,
-        tiling: Tiling { max_tile: flags.tile, overlap: flags.overlap },
-        overwrite: flags.overwrite,
-    };
-    let mut model = load(flags.model.as_ref())?;
-    if let Some(name) = &flags.isa {
-        model.use_isa(parse_isa(name)?)?;
-    }
-    let segmenter = Segmenter::new(model, &flags.output, &options, interrupt)?;
+    let segmenter = segmenter(&flags.network, &flags.output, flags.um_per_px, flags.overwrite, &interruptible())?;
     let report = segment_all(&segmenter, &flags.inputs)?;
     print(stdout(), &format!("{} -> {}\n", report.summary(), flags.output.display()));
     print(stderr(), &report.failure_lines().into_iter().map(|line| line + "\n").collect::<String>());
@@ -66,18 +54,36 @@ fn bench(flags: Bench) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn stage(flags: &Stage) -> ExitCode {
-    let interrupt = Interrupt::default();
-    let on_signal = interrupt.clone();
-    // Without a handler Ctrl-C ends the process at once, and the controller stops by itself when it misses the heartbeat.
-    let _ = ctrlc::set_handler(move || on_signal.set());
-    match stage_run::run(flags, &interrupt) {
+/// Runs what a controller takes part in.
+fn ended<E: std::error::Error>(run: impl FnOnce(&Interrupt) -> Result<(), E>) -> ExitCode {
+    let interrupt = interruptible();
+    match run(&interrupt) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             print(stderr(), &format!("error: {}\n", one_line(&error)));
             ExitCode::from(if interrupt.is_set() { 130 } else { 1 })
         }
     }
+}
+
+/// Set by Ctrl-C. Without a handler Ctrl-C ends the process at once: no half-written file stays under a final name then either, and a controller
+/// stops by itself when it misses the heartbeat.
+fn interruptible() -> Interrupt {
+    let interrupt = Interrupt::default();
+    let on_signal = interrupt.clone();
+    let _ = ctrlc::set_handler(move || on_signal.set());
+    interrupt
+}
+
+/// What segments images as these flags say.
+fn segmenter(flags: &Network, output: &Path, um_per_px: Option<f64>, overwrite: bool, interrupt: &Interrupt) -> Result<Segmenter, Error> {
+    let tiling = Tiling { max_tile: flags.tile, overlap: flags.overlap };
+    let options = Options { um_per_px, threshold: flags.threshold, tiling, overwrite };
+    let mut model = load(flags.model.as_ref())?;
+    if let Some(name) = &flags.isa {
+        model.use_isa(parse_isa(name)?)?;
+    }
+    Segmenter::new(model, output, &options, interrupt.clone())
 }
 
 fn load(path: Option<&PathBuf>) -> Result<Model, Error> {

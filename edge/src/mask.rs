@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::predict::ProbabilityMap;
 use lsr_core::{BlockMoments, VarianceModel};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Which pixels are cancer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Mask {
 }
 
 /// How much of an image is cancer.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CancerFraction {
     /// Predicted count: the mean probability, a fraction of all pixels.
     pub count_fraction: f64,

@@ -7,7 +7,7 @@ use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::mask::{CancerFraction, Mask};
 use crate::model::Model;
-use crate::output::{Existing, InputRecord, NOTICE, NetworkRecord, OutputFiles, Record, Settings, Timings};
+use crate::output::{Existing, InputRecord, NOTICE, NetworkRecord, OutputFiles, Pictures, Record, Settings, Timings};
 use crate::predict::{TilePlan, predict};
 use crate::read::read_file;
 use crate::tile::{DEFAULT_TILE, TileRule, Tiling};
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Image files beyond this are not read.
-const MAX_FILE_BYTES: u64 = 2 << 30;
+pub(crate) const MAX_FILE_BYTES: u64 = 2 << 30;
 
 /// What the user may choose.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +50,15 @@ pub enum Outcome {
         /// Made with the same model, settings and version.
         same: bool,
     },
+}
+
+/// What the network finds in a field.
+pub(crate) struct Found {
+    pub(crate) mask: Mask,
+    /// `round(255 p)`.
+    pub(crate) probability: Vec<u8>,
+    pub(crate) cancer: CancerFraction,
+    pub(crate) network: NetworkRecord,
 }
 
 impl Segmenter {
@@ -90,7 +99,18 @@ impl Segmenter {
         resampled.is_ok_and(|[width, height]| small(width) && small(height))
     }
 
-    fn pixel_size(&self) -> PixelSize {
+    /// The model.
+    pub(crate) fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// What results depend on besides image and model.
+    pub(crate) fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// Pixel size of the inputs.
+    pub(crate) fn pixel_size(&self) -> PixelSize {
         PixelSize::given_or_assumed(self.settings.um_per_px, self.model.metadata().um_per_px)
     }
 
@@ -115,31 +135,13 @@ impl Segmenter {
         let field = Field::decode(&bytes, self.pixel_size())?;
         drop(bytes);
         timings.decode = clock.lap();
-
-        let resampled = field.at(self.model.metadata().um_per_px)?;
-        let image = resampled.as_ref().unwrap_or(&field.image);
-        timings.resample = clock.lap();
-
-        let plan = TilePlan::new(&self.rule, image.width(), image.height());
-        let network = self.network_record(&plan, image.width(), image.height());
-        let map = predict(&self.model, image, &self.rule, &self.interrupt, progress)?;
-        drop(resampled);
-        timings.inference = clock.lap();
-
-        let (width, height) = field.image.dimensions();
-        let map = map.resized(width, height);
-        timings.resample += clock.lap();
-
-        let mask = Mask::new(&map, self.settings.threshold);
-        let probability = map.to_u8();
-        drop(map);
-        let PixelSize { um_per_px, source } = field.pixel_size;
-        let cancer = CancerFraction::new(&probability, &mask, um_per_px)?;
-        timings.mask = clock.lap();
-
+        let found = self.find(&field, &mut timings, progress)?;
+        clock.lap();
         self.interrupt.check()?;
         files.remove_record()?;
-        files.write_pictures(field.image, &mask, &probability)?;
+        let (width, height) = field.image.dimensions();
+        let PixelSize { um_per_px, source } = field.pixel_size;
+        files.write_pictures(field.image, &found.mask, &found.probability, Pictures::ALL)?;
         timings.write = clock.lap();
         files.write_record(&Record {
             notice: NOTICE,
@@ -152,13 +154,41 @@ impl Segmenter {
                 um_per_px,
                 um_per_px_source: source,
             },
-            cancer,
+            cancer: found.cancer,
             settings: self.settings,
-            network,
+            network: found.network,
             model: self.model.card(),
             timings_ms: timings,
         })?;
-        Ok(Outcome::Written(cancer))
+        Ok(Outcome::Written(found.cancer))
+    }
+
+    /// What the network finds in a field; adds to the timings of resampling, inference and mask.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::Model`], [`Error::Interrupted`].
+    pub(crate) fn find(&self, field: &Field, timings: &mut Timings, progress: &(dyn Fn(f64) + Sync)) -> Result<Found, Error> {
+        let mut clock = Clock(Instant::now());
+        let resampled = field.at(self.model.metadata().um_per_px)?;
+        let image = resampled.as_ref().unwrap_or(&field.image);
+        timings.resample += clock.lap();
+
+        let plan = TilePlan::new(&self.rule, image.width(), image.height());
+        let network = self.network_record(&plan, image.width(), image.height());
+        let map = predict(&self.model, image, &self.rule, &self.interrupt, progress)?;
+        drop(resampled);
+        timings.inference += clock.lap();
+
+        let (width, height) = field.image.dimensions();
+        let map = map.resized(width, height);
+        timings.resample += clock.lap();
+
+        let mask = Mask::new(&map, self.settings.threshold);
+        let probability = map.to_u8();
+        drop(map);
+        let cancer = CancerFraction::new(&probability, &mask, field.pixel_size.um_per_px)?;
+        timings.mask += clock.lap();
+        Ok(Found { mask, probability, cancer, network })
     }
 
     fn network_record(&self, plan: &TilePlan, width: u32, height: u32) -> NetworkRecord {
@@ -175,11 +205,11 @@ impl Segmenter {
 }
 
 /// Times stages one after the other.
-struct Clock(Instant);
+pub(crate) struct Clock(pub(crate) Instant);
 
 impl Clock {
     /// Milliseconds since the last lap, to a microsecond.
-    fn lap(&mut self) -> f64 {
+    pub(crate) fn lap(&mut self) -> f64 {
         let now = Instant::now();
         let micros = now.duration_since(std::mem::replace(&mut self.0, now)).as_micros();
         micros as f64 / 1000.0

@@ -104,8 +104,9 @@ pub(crate) struct Pulse {
     pub(crate) after_us: u32,
 }
 
+/// A grid of fields, and how the camera is triggered in each.
 #[derive(Debug, Args)]
-pub(crate) struct Scan {
+pub(crate) struct Grid {
     /// x of the first field, um
     #[arg(long, value_name = "UM", allow_negative_numbers = true)]
     pub(crate) x: f64,
@@ -130,17 +131,23 @@ pub(crate) struct Scan {
     /// Every row from its first column on, instead of every other one backwards
     #[arg(long)]
     pub(crate) raster: bool,
-    /// First field in the order of the visits, to go on with a scan
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) first: u32,
     /// Rest after each move, ms
     #[arg(long, value_name = "MS", default_value_t = 50)]
     pub(crate) settle_ms: u16,
+    #[command(flatten)]
+    pub(crate) pulse: Pulse,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scan {
+    #[command(flatten)]
+    pub(crate) grid: Grid,
+    /// First field in the order of the visits, to go on with a scan
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) first: u32,
     /// Light: channel and percent of full
     #[arg(long, num_args = 2, value_names = ["N", "PERCENT"])]
     pub(crate) light: Option<Vec<f64>>,
-    #[command(flatten)]
-    pub(crate) pulse: Pulse,
     /// Longest time, seconds
     #[arg(long, value_name = "S", default_value_t = 3_600.0)]
     pub(crate) timeout: f64,

@@ -1,7 +1,7 @@
 //! What the actions of `lsr-edge stage` do.
 
 use crate::print;
-use crate::stage_args::{Action, Monitor, Pulse, Scan, Stage};
+use crate::stage_args::{Action, Grid, Monitor, Pulse, Scan, Stage};
 use indicatif::{ProgressBar, ProgressStyle};
 use lsr_core::U8Sums;
 use lsr_edge::Interrupt;
@@ -131,15 +131,10 @@ impl Session<'_> {
         if self.interrupt.is_set() { Err(StageError::Interrupted) } else { Ok(()) }
     }
 
-    /// What does not end well is not left moving.
+    /// What does not end well is not left moving: goodbye is refused while anything moves, and without it the controller would miss this host.
     fn or_stop<T>(&self, result: Result<T, StageError>) -> Result<T, StageError> {
         if let Err(StageError::Interrupted | StageError::TimeOut { .. }) = &result {
-            self.controller.stop()?;
-            // Goodbye is refused while anything moves, and without it the controller would miss this host.
-            let until = Instant::now() + Duration::from_secs(5);
-            while Instant::now() < until && self.controller.status()?.operation.is_some() {
-                let _ = self.controller.event(Duration::from_millis(20));
-            }
+            self.controller.come_to_rest(Duration::from_secs(5))?;
         }
         result
     }
@@ -161,28 +156,8 @@ impl Session<'_> {
     }
 
     fn scan(&self, scan: &Scan) -> Result<(), ActionError> {
-        let um = |value: f64| length(Some(value)).map(|length| length.unwrap_or_default());
-        let light = match scan.light.as_deref() {
-            Some(&[channel, percent]) if channel.fract() == 0.0 && (0.0..=255.0).contains(&channel) => {
-                Some(LightLevel { channel: channel as u8, permille: permille("--light", percent)? })
-            }
-            Some(other) => return Err(flag("--light", format!("{other:?}"), "a channel and percent")),
-            None => None,
-        };
-        let plan = ScanPlan {
-            x: um(scan.x)?,
-            y: um(scan.y)?,
-            z: length(scan.z)?,
-            columns: scan.columns,
-            rows: scan.rows,
-            pitch_x: um(scan.pitch_x)?,
-            pitch_y: um(scan.pitch_y)?,
-            order: if scan.raster { ScanOrder::Raster } else { ScanOrder::Snake },
-            first_visit: scan.first,
-            settle_ms: scan.settle_ms,
-            trigger: (&scan.pulse).into(),
-            light,
-        };
+        let light = scan.light.as_deref().map(light_level).transpose()?;
+        let plan = ScanPlan { first_visit: scan.first, ..scan.grid.plan(light)? };
         let patience = seconds("--timeout", scan.timeout)?;
         let bar = if self.json || !stderr().is_terminal() { ProgressBar::hidden() } else { ProgressBar::new(plan.fields().into()) };
         bar.set_position(scan.first.into());
@@ -244,17 +219,48 @@ impl Session<'_> {
     }
 }
 
+impl Grid {
+    /// The plan of all its fields, in this light.
+    pub(crate) fn plan(&self, light: Option<LightLevel>) -> Result<ScanPlan, ActionError> {
+        let um = |value: f64| length(Some(value)).map(|length| length.unwrap_or_default());
+        Ok(ScanPlan {
+            x: um(self.x)?,
+            y: um(self.y)?,
+            z: length(self.z)?,
+            columns: self.columns,
+            rows: self.rows,
+            pitch_x: um(self.pitch_x)?,
+            pitch_y: um(self.pitch_y)?,
+            order: if self.raster { ScanOrder::Raster } else { ScanOrder::Snake },
+            first_visit: 0,
+            settle_ms: self.settle_ms,
+            trigger: (&self.pulse).into(),
+            light,
+        })
+    }
+}
+
 impl From<&Pulse> for TriggerPulse {
     fn from(pulse: &Pulse) -> Self {
         Self { width_us: pulse.width_us, delay_before_us: pulse.before_us, delay_after_us: pulse.after_us }
     }
 }
 
-fn flag(flag: &'static str, value: String, expected: &'static str) -> ActionError {
+/// `--light N PERCENT`.
+pub(crate) fn light_level(given: &[f64]) -> Result<LightLevel, ActionError> {
+    match *given {
+        [channel, percent] if channel.fract() == 0.0 && (0.0..=255.0).contains(&channel) => {
+            Ok(LightLevel { channel: channel as u8, permille: permille("--light", percent)? })
+        }
+        _ => Err(flag("--light", format!("{given:?}"), "a channel and percent")),
+    }
+}
+
+pub(crate) fn flag(flag: &'static str, value: String, expected: &'static str) -> ActionError {
     ActionError::Flag { flag, value, expected }
 }
 
-fn seconds(name: &'static str, value: f64) -> Result<Duration, ActionError> {
+pub(crate) fn seconds(name: &'static str, value: f64) -> Result<Duration, ActionError> {
     let fits = (0.001..=1e6).contains(&value);
     if fits { Ok(Duration::from_secs_f64(value)) } else { Err(flag(name, value.to_string(), "0.001 to 1000000 seconds")) }
 }

@@ -8,7 +8,7 @@
 //! | `queue` | a group enlarged by earlier blocks against the core's moments of the whole group |
 //! | `loss_cost` | what the loss and its backward pass cost beside the network |
 //! | `processes` | training in several processes against one: the same losses, and what happens when one of them is gone |
-//! | `firmware` | the boards' very firmware in emulated chips (Cortex-M0+ and M4F): edges at their pins, and what they say to a host |
+//! | `firmware` | the boards' very firmware in emulated chips (Cortex-M0+ and M4F): edges at their pins, what they say to a host, and a whole microscope (carriages, slide, camera) that `lsr-edge scan` scans |
 //! | `land_cover` | four classes, learned from sixteen labels of blocks |
 //! | `export` | the exported ONNX file in the edge runtime against the network in burn |
 //! | `int8` | the quantised file in the edge runtime against its simulation in training, byte for byte; real fields on every instruction set |
@@ -18,8 +18,9 @@
 //! Environment: `LSR_VECTORS` (a file of golden values, [`golden`]), `LSR_DATA` (the folder of data sets, [`data`]), `LSR_ARM64` (the command
 //! that runs lsr-edge for aarch64, from `.ci/arm64.sh`), `LSR_MPI` (an lsr-train with MPI, from `.ci/mpi.sh`), `LSR_GPU_DEVICE` and
 //! `LSR_TRAIN_BIN` (the device and the program of `gpu`), `LSR_PICO`, `LSR_PICO_LOG`, `LSR_DEFMT_PRINT` and `LSR_MPS2_AN386` (the boards' firmware, one with
-//! a log, and what reads it: `.ci/boards.sh` writes them to `target/boards/env`), `LSR_REQUIRE` (a comma list of what must be there, `data`, `arm64`, `mpi`
-//! and `firmware`; without it, a test that lacks something says so and passes).
+//! a log, and what reads it: `.ci/boards.sh` writes them to `target/boards/env`), `LSR_EDGE` (the lsr-edge that scans in `firmware`; the one beside the tests, as
+//! `cargo test --workspace` builds it, unless set), `LSR_REQUIRE` (a comma list of what must be there, `data`, `arm64`, `mpi` and `firmware`; without it, a test
+//! that lacks something says so and passes).
 
 mod allowed;
 pub mod data;

@@ -9,7 +9,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`Error::Write`]; the temporary file is gone then, and `path` is as it was.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     attempt(path, bytes).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 

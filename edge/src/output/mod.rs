@@ -4,15 +4,15 @@ mod file;
 mod overlay;
 mod record;
 
-pub(crate) use file::prepare_folder;
+pub(crate) use file::{prepare_folder, write_whole};
 pub use record::NOTICE;
 pub(crate) use record::{InputRecord, NetworkRecord, Record, Settings, Timings};
 
 use crate::error::Error;
 use crate::mask::Mask;
-use file::write_whole;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
+use serde::Serialize;
 use serde_json::Value;
 use std::fs;
 use std::io;
@@ -34,6 +34,22 @@ pub(crate) enum Existing {
     Same,
     /// The same image with another model, other settings or another version.
     Different,
+}
+
+/// Which pictures of an image are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Pictures {
+    /// `NAME.mask.png`.
+    pub mask: bool,
+    /// `NAME.probability.png`.
+    pub probability: bool,
+    /// `NAME.overlay.png`.
+    pub overlay: bool,
+}
+
+impl Pictures {
+    /// All three.
+    pub const ALL: Self = Self { mask: true, probability: true, overlay: true };
 }
 
 impl OutputFiles {
@@ -103,15 +119,32 @@ impl OutputFiles {
         }
     }
 
-    /// Writes the three pictures.
+    /// Writes pictures, and gives their paths.
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub(crate) fn write_pictures(&self, image: RgbImage, mask: &Mask, probability_u8: &[u8]) -> Result<(), Error> {
+    pub(crate) fn write_pictures(
+        &self,
+        image: RgbImage,
+        mask: &Mask,
+        probability_u8: &[u8],
+        which: Pictures,
+    ) -> Result<Vec<PathBuf>, Error> {
         let size = [image.width(), image.height()];
-        write_png(&self.mask(), &mask.to_u8(), size, ExtendedColorType::L8)?;
-        write_png(&self.probability(), probability_u8, size, ExtendedColorType::L8)?;
-        write_png(&self.overlay(), overlay::overlay(image, mask).as_raw(), size, ExtendedColorType::Rgb8)
+        let mut written = Vec::new();
+        if which.mask {
+            write_png(&self.mask(), &mask.to_u8(), size, ExtendedColorType::L8)?;
+            written.push(self.mask());
+        }
+        if which.probability {
+            write_png(&self.probability(), probability_u8, size, ExtendedColorType::L8)?;
+            written.push(self.probability());
+        }
+        if which.overlay {
+            write_png(&self.overlay(), overlay::overlay(image, mask).as_raw(), size, ExtendedColorType::Rgb8)?;
+            written.push(self.overlay());
+        }
+        Ok(written)
     }
 
     /// Writes the record, after everything else.

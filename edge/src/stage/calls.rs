@@ -125,6 +125,22 @@ impl Controller {
         self.started(Command::Scan(plan))
     }
 
+    /// Halts a scan after the field that it is in; [`Event::ScanPaused`](lsr_firmware::wire::Event::ScanPaused) says when.
+    ///
+    /// # Errors
+    /// Those of [`ask`](Self::ask).
+    pub fn pause_scan(&self) -> Result<(), StageError> {
+        self.done(Command::PauseScan)
+    }
+
+    /// Goes on with a scan.
+    ///
+    /// # Errors
+    /// Those of [`ask`](Self::ask).
+    pub fn resume_scan(&self) -> Result<(), StageError> {
+        self.done(Command::ResumeScan)
+    }
+
     /// Whether a field agrees with the prior.
     ///
     /// # Errors

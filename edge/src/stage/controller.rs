@@ -155,6 +155,22 @@ impl Controller {
             each(event.as_ref())?;
         }
     }
+
+    /// Ends whatever moves by its ramp, and waits until it rests. Events that come meanwhile are dropped.
+    ///
+    /// # Errors
+    /// Those of [`ask`](Self::ask); [`StageError::TimeOut`].
+    pub fn come_to_rest(&self, patience: Duration) -> Result<(), StageError> {
+        self.stop()?;
+        let until = Instant::now() + patience;
+        while self.status()?.operation.is_some() {
+            if Instant::now() >= until {
+                return Err(StageError::TimeOut { what: "coming to rest", seconds: patience.as_secs_f64() });
+            }
+            let _ = self.event(Duration::from_millis(20));
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Controller {

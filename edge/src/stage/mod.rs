@@ -19,3 +19,4 @@ pub use error::StageError;
 pub use lsr_firmware::{Um, wire};
 pub use port::{DEFAULT_BAUD, Port};
 pub use view::{EventView, StatusView};
+pub(crate) use view::{direction_word, micrometres, position_um};

@@ -6,11 +6,12 @@ use serde::Serialize;
 use std::fmt::Write;
 
 /// Micrometres as a number.
-pub(super) fn micrometres(length: Um) -> f64 {
+pub(crate) fn micrometres(length: Um) -> f64 {
     f64::from(length.nm()) / 1000.0
 }
 
-fn position(position: &PerAxis<Um>) -> [f64; 3] {
+/// x, y, z in micrometres.
+pub(crate) fn position_um(position: &PerAxis<Um>) -> [f64; 3] {
     [micrometres(position.x), micrometres(position.y), micrometres(position.z)]
 }
 
@@ -45,7 +46,7 @@ pub struct StatusView {
 
 impl From<&Status> for StatusView {
     fn from(status: &Status) -> Self {
-        let [x, y, z] = position(&status.position);
+        let [x, y, z] = position_um(&status.position);
         let homed = status.homed;
         Self {
             state: status.state.to_string(),
@@ -170,7 +171,7 @@ impl From<&Event> for EventView {
             field,
             operation: exposure.operation,
             trigger_id: exposure.trigger_id,
-            position_um: position(&exposure.position),
+            position_um: position_um(&exposure.position),
             light_permille: exposure.light,
             time_us: exposure.time_us,
         };
@@ -182,13 +183,13 @@ impl From<&Event> for EventView {
                     Ending::Stopped => "stopped".to_owned(),
                     Ending::Faulted(fault) => fault.to_string(),
                 },
-                position_um: position(place),
+                position_um: position_um(place),
             },
             Event::Exposed(exposure) => exposed(None, exposure),
             Event::FieldExposed { field, exposure } => exposed(Some(*field), exposure),
             Event::ScanPaused { operation, next_visit } => Self::ScanPaused { operation: *operation, next_visit: *next_visit },
             Event::Faulted(fault) => Self::Fault { fault: fault.to_string() },
-            Event::Alarm { label, direction } => Self::Alarm { label: *label, direction: word(*direction) },
+            Event::Alarm { label, direction } => Self::Alarm { label: *label, direction: direction_word(*direction) },
         }
     }
 }
@@ -211,7 +212,7 @@ impl EventView {
 }
 
 /// A direction in words.
-pub(super) const fn word(direction: Direction) -> &'static str {
+pub(crate) const fn direction_word(direction: Direction) -> &'static str {
     match direction {
         Direction::Above => "above",
         Direction::Below => "below",

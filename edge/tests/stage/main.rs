@@ -8,3 +8,4 @@ mod loss;
 mod microscope;
 mod peer;
 mod program;
+mod scan;

@@ -94,13 +94,7 @@ impl Chip {
 
     /// Asks for something and waits for what happened.
     pub(crate) fn ask(&mut self, command: &Value) -> Happened {
-        writeln!(self.input, "{command}").unwrap();
-        let answer = match self.answers.recv_timeout(PATIENCE) {
-            Ok(answer) => answer,
-            Err(RecvTimeoutError::Timeout) => panic!("the emulator did not answer within {PATIENCE:?} to {command}"),
-            Err(RecvTimeoutError::Disconnected) => panic!("the emulator has ended at {command}"),
-        };
-        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let answer = self.answer(command);
         let number = |value: &Value| value.as_u64().unwrap();
         Happened {
             sent: bytes(&answer["uart"]),
@@ -116,6 +110,21 @@ impl Chip {
             stopped: answer["stopped"].as_str().map(str::to_owned),
             stack: answer["stack"].as_u64(),
         }
+    }
+
+    fn answer(&mut self, command: &Value) -> Value {
+        writeln!(self.input, "{command}").unwrap();
+        let answer = match self.answers.recv_timeout(PATIENCE) {
+            Ok(answer) => answer,
+            Err(RecvTimeoutError::Timeout) => panic!("the emulator did not answer within {PATIENCE:?} to {command}"),
+            Err(RecvTimeoutError::Disconnected) => panic!("the emulator has ended at {command}"),
+        };
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    /// A word of the chip's memory or registers.
+    pub(crate) fn peek(&mut self, address: u64) -> u64 {
+        self.answer(&json!({ "peek": [address, 1] }))["words"][0].as_u64().unwrap()
     }
 
     /// Lets time pass, in which these bytes arrive.

@@ -17,7 +17,7 @@ pub(crate) const START: i64 = 640;
 pub(crate) const STEP: [u8; 3] = [2, 5, 8];
 pub(crate) const LIGHT: u8 = 14;
 pub(crate) const TRIGGER: u8 = 16;
-const BUTTON: u8 = 22;
+pub(crate) const BUTTON: u8 = 22;
 
 /// Nanometres of a step: a 1 mm screw, 200 steps, 16 microsteps.
 pub(crate) const NM_PER_STEP: f64 = 312.5;

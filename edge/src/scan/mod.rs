@@ -1,0 +1,57 @@
+//! A microscope scans a region by itself, every field is segmented, and every field is in the results exactly once, whatever happens meanwhile.
+//!
+//! ```text
+//! Visits ─ which field is next ─► Scanner ─ ScanPlan, one pulse at a time ─► stage::Controller ─► FieldExposed ─┐
+//!    ▲                                            FrameSource ─► one frame ─────────────────────────────────────┴► field ─ queue ─┐
+//!    └── once more, a bounded number of times ◄── missing, doubled, too dark                                                      │
+//! fields.jsonl ◄─ Store ◄─ Row ◄─ z-score, alarm ◄─ stage::Controller ◄─ sums ◄─ masks, probabilities ◄─ Segmenter ◄─ Worker ◄────┘
+//! ```
+//!
+//! # Which frame belongs to which field
+//!
+//! A camera's program writes a file for each pulse and knows nothing of fields. What is relied on: files come in the order of their pulses, and
+//! each has a name of its own. What is not relied on: that every pulse gives a file, one file, or a file in time.
+//!
+//! 1. *One pulse at a time.* The controller pauses after each field, and goes on only when the field's frame is there.
+//! 2. *One frame for one pulse.* None within the time-out, or more than one, is no frame at all. A frame that came before the pulse can have been is
+//!    one too many; it makes the field before doubtful as well, which is why a field is handed on only after the next pulse.
+//! 3. *Darkness is the mark.* Before the first field, after each doubt, and after the last field the camera gets a pulse without light. The dark frame
+//!    that follows says that every pulse before it has had its frames: whatever comes before it belongs to no field. A frame of a field that is as dark
+//!    is none. So neither a frame that comes late by minutes nor a camera that always delivers the frame before is ever taken for another field;
+//!    the light must be the controller's, and it must be what lights the camera.
+//! 4. *Once more.* A field without its frame is visited again, [`ScanSettings::repeats`] times at most, and then named as failed.
+//!
+//! What this cannot tell: a pulse with two frames of which the second comes later than the next pulse, and so on for every pulse to the end. A
+//! camera whose frames take less time than a move with its rest does not do that; and the mark after the last field finds one frame too many.
+//!
+//! # What is left behind
+//!
+//! | file | when |
+//! |---|---|
+//! | `scan.json` | first: plan, settings, model, version; a run that goes on must have the same |
+//! | `rROW-cCOLUMN.mask.png`, `.probability.png`, `.overlay.png` | as a field is segmented, whole or not at all |
+//! | `fields.jsonl` | one [`Row`] a field, written through to the disk after its pictures; a torn last line is cut off by the next run |
+//! | `summary.json` | last: [`Summary`] |
+
+mod clock;
+mod describe;
+mod error;
+mod folder;
+mod frame;
+mod labels;
+mod leg;
+mod mark;
+mod run;
+mod scanner;
+mod store;
+mod summary;
+mod visits;
+mod worker;
+
+pub use error::ScanError;
+pub use folder::FrameFolder;
+pub use frame::{Frame, FrameSource};
+pub use labels::Labels;
+pub use run::{ScanSettings, Told, run};
+pub use store::{FieldTimes, Row, Store};
+pub use summary::{FailedField, LabelSummary, RegionFraction, Summary, ThisRun};

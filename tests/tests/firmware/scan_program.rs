@@ -1,0 +1,331 @@
+//! `lsr-edge scan` as a user runs it, at a whole microscope: every field is in the results once, and its mask is that of its place, whatever happens.
+
+use crate::camera::Whim;
+use crate::microscope::Microscope;
+use crate::slide::{FIELD, Slide, segmented};
+use lsr_edge::Model;
+use lsr_tests::{skip, workspace_root};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Wall-clock limit of a program; an emulated chip on a busy machine is slow.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Corner of the first field and distance of fields, um: whole pixels, and whole steps of the carriages.
+const CORNER: [u32; 2] = [200, 300];
+const PITCH: [u32; 2] = [30, 45];
+const LABEL: &str = "9";
+
+/// The program: `LSR_EDGE`, or the one beside this test's, which `cargo test` has built for its own tests.
+fn program() -> Option<PathBuf> {
+    let path = match env::var_os("LSR_EDGE") {
+        Some(path) => workspace_root().join(path),
+        None => env::current_exe().unwrap().parent()?.parent()?.join("lsr-edge"),
+    };
+    if !path.is_file() {
+        skip("firmware", &format!("{} does not exist (cargo build --workspace makes it)", path.display()));
+        return None;
+    }
+    Some(path)
+}
+
+/// A scan at a microscope.
+struct Scan<'a> {
+    microscope: &'a Microscope,
+    program: PathBuf,
+    columns: u32,
+    rows: u32,
+}
+
+/// The program while it runs; ended whatever happens.
+struct Running {
+    child: Child,
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Running {
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Exit code, standard output and standard error.
+    fn end(mut self) -> (Option<i32>, String, String) {
+        let end = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < end, "still running after {PATIENCE:?}: {}", fs::read_to_string(&self.stderr).unwrap());
+            sleep(Duration::from_millis(10));
+        };
+        (status.code(), fs::read_to_string(&self.stdout).unwrap(), fs::read_to_string(&self.stderr).unwrap())
+    }
+
+    fn good(self) -> (String, String) {
+        let (code, stdout, stderr) = self.end();
+        assert_eq!(code, Some(0), "{stderr}");
+        (stdout, stderr)
+    }
+}
+
+impl<'a> Scan<'a> {
+    fn new(microscope: &'a Microscope, columns: u32, rows: u32) -> Option<Self> {
+        Some(Self { microscope, program: program()?, columns, rows })
+    }
+
+    fn begin(&self, extra: &[&str]) -> Running {
+        let [x, y] = CORNER.map(|um| um.to_string());
+        let [pitch_x, pitch_y] = PITCH.map(|um| um.to_string());
+        let (columns, rows) = (self.columns.to_string(), self.rows.to_string());
+        let [stdout, stderr] = ["stdout", "stderr"].map(|name| self.microscope.path(name));
+        let child = Command::new(&self.program)
+            .args(["scan", "--port", &self.microscope.port(), "--json"])
+            .arg("--frames")
+            .arg(self.microscope.path("frames"))
+            .arg("--output")
+            .arg(self.out())
+            .args(["--x", &x, "--y", &y, "--z", "50", "--columns", &columns, "--rows", &rows, "--pitch-x", &pitch_x, "--pitch-y", &pitch_y])
+            .args(["--settle-ms", "0", "--after-us", "5000", "--light", "0", "40", "--um-per-px", "1", "--label", LABEL])
+            .args(extra)
+            .stdin(Stdio::null())
+            .stdout(File::create(&stdout).unwrap())
+            .stderr(File::create(&stderr).unwrap())
+            .spawn()
+            .unwrap();
+        Running { child, stdout, stderr }
+    }
+
+    fn stage(&self, action: &str) -> Output {
+        Command::new(&self.program).args(["stage", "--port", &self.microscope.port(), action]).output().unwrap()
+    }
+
+    fn out(&self) -> PathBuf {
+        self.microscope.path("out")
+    }
+
+    fn rows(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.out().join("fields.jsonl")).unwrap_or_default();
+        // The last line may be on its way.
+        text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Waits until so many fields are done.
+    fn until(&self, fields: usize) {
+        let end = Instant::now() + PATIENCE;
+        while self.rows().len() < fields {
+            assert!(Instant::now() < end, "{} fields in {PATIENCE:?}", self.rows().len());
+            sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn summary(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.out().join("summary.json")).unwrap()).unwrap()
+    }
+
+    /// Every field once, each with the mask and the sums of its own place, and judged by the controller but for those whose answer was lost.
+    fn check(&self, lost: usize) -> Vec<Value> {
+        let (slide, model) = (Slide::new(), Model::embedded().unwrap());
+        let rows = self.rows();
+        let mut fields = BTreeMap::new();
+        let mut sums = BTreeMap::new();
+        let mut judged = 0;
+        for row in &rows {
+            let field = row["field"].as_u64().unwrap() as u32;
+            let place = [field % self.columns, field / self.columns];
+            let um = [0, 1].map(|axis| f64::from(CORNER[axis] + place[axis] * PITCH[axis]));
+            let view = slide.view(um[0], um[1]);
+            let (mask, expected) = segmented(&model, &view);
+            assert_eq!(
+                (row["pixels"].as_u64(), row["sum"].as_u64(), row["sum_of_squares"].as_u64()),
+                (Some(u64::from(FIELD * FIELD)), Some(expected.sum), Some(expected.sum_of_squares)),
+                "field {field} is not what lies at its place"
+            );
+            let written = image::open(self.out().join(row["pictures"][0].as_str().unwrap())).unwrap().into_luma8();
+            assert!(written == mask, "the mask of field {field}");
+            assert_eq!((row["column"].as_u64(), row["row"].as_u64()), (Some(place[0].into()), Some(place[1].into())));
+            for axis in [0, 1] {
+                assert!((row["position_um"][axis].as_f64().unwrap() - um[axis]).abs() < 0.32, "{row}");
+            }
+            judged += u64::from(row["z_score"].as_f64().is_some_and(f64::is_finite));
+            assert_eq!(fields.insert(field, row["frame"].clone()), None, "field {field} is there twice");
+            sums.insert(expected.sum, field);
+        }
+        assert_eq!(fields.len() as u32, self.columns * self.rows, "fields are missing");
+        assert_eq!(sums.len(), fields.len(), "two places look alike: the test would not see them changed");
+        let summary = self.summary();
+        assert_eq!(summary["every_field_once"].as_bool(), Some(true));
+        assert_eq!(summary["labels"][0]["judged"].as_u64(), Some(judged));
+        assert!(judged as usize >= fields.len() - lost, "{judged} of {} fields were judged", fields.len());
+        rows
+    }
+}
+
+#[test]
+fn a_hundred_fields_are_there_once_although_the_controller_is_reset_in_the_middle() {
+    let Some(microscope) = Microscope::start(&[]) else { return };
+    let Some(scan) = Scan::new(&microscope, 10, 10) else { return };
+    let begun = Instant::now();
+    let running = scan.begin(&["--home"]);
+    scan.until(47);
+    microscope.reset();
+    let (stdout, stderr) = running.good();
+    let seconds = begun.elapsed().as_secs_f64();
+    assert!(stderr.contains("the controller was reset (watchdog)"), "{stderr}");
+    let rows = scan.check(0);
+    assert_eq!(stdout.lines().count(), 100, "a line a field");
+    let summary = scan.summary();
+    assert_eq!((summary["controller_starts"].as_u64(), summary["this_run"]["resets"].as_u64()), (Some(2), Some(1)));
+    let boots: Vec<_> = rows.iter().map(|row| row["boot"].as_u64()).collect();
+    let after = boots.iter().filter(|boot| **boot == boots[99]).count();
+    let moments = &summary["labels"][0]["controller"];
+    // Those that were seen before the reset and waited to be segmented are judged after it: the one held back and the queue.
+    let judged = moments["fields"].as_u64().unwrap() as usize;
+    assert!((after..=after + 6).contains(&judged), "{after} fields were seen after the reset, and judged: {moments}");
+    let script = microscope.script();
+    println!(
+        "100 fields of {FIELD} px in {seconds:.1} s ({:.2}/s) with two homings and a reset at field {}; the chip ran at {:.2} of its speed\n\
+         {} pulses in the light, {} without; means in ms: {}\n{}",
+        100.0 / seconds,
+        100 - after,
+        microscope.pace(),
+        script.lit,
+        script.dark,
+        summary["mean_times_ms"],
+        summary["cancer"]
+    );
+}
+
+#[test]
+fn without_leave_to_home_a_reset_ends_the_scan_and_says_how_to_go_on() {
+    let Some(microscope) = Microscope::start(&[]) else { return };
+    let Some(scan) = Scan::new(&microscope, 4, 3) else { return };
+    let (code, _, stderr) = scan.begin(&[]).end();
+    assert_eq!((code, &*stderr), (Some(1), "error: the stage is not homed: `lsr-edge stage home` first, or --home\n"));
+    assert!(scan.stage("home").status.success());
+    let running = scan.begin(&[]);
+    scan.until(3);
+    microscope.reset();
+    let (code, _, stderr) = running.end();
+    assert_eq!(code, Some(1));
+    let words = "the controller was reset (watchdog) and no longer knows where the stage is: `lsr-edge stage home`, then the same command with --resume";
+    assert!(stderr.contains(words), "{stderr}");
+    assert!(scan.stage("home").status.success());
+    scan.begin(&["--resume"]).good();
+    scan.check(0);
+}
+
+#[test]
+fn a_program_that_is_killed_or_interrupted_goes_on_where_it_was() {
+    let Some(microscope) = Microscope::start(&[]) else { return };
+    let Some(scan) = Scan::new(&microscope, 5, 4) else { return };
+    let running = scan.begin(&["--home"]);
+    scan.until(4);
+    running.signal("-KILL");
+    assert_eq!(running.end().0, None);
+    // The host was lost: a person must have seen that.
+    sleep(Duration::from_secs(3));
+    let (code, _, stderr) = scan.begin(&["--resume"]).end();
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.contains("the host was silent for more than 1000 ms; when its cause is gone, `lsr-edge stage acknowledge`, then"),
+        "{stderr}"
+    );
+    assert!(scan.stage("acknowledge").status.success());
+    // A line that the crash tore.
+    let path = scan.out().join("fields.jsonl");
+    let rows = fs::read(&path).unwrap();
+    fs::write(&path, [&rows[..], b"{\"field\":1"].concat()).unwrap();
+    let done = scan.rows().len();
+    let running = scan.begin(&["--resume"]);
+    scan.until(done + 4);
+    running.signal("-INT");
+    let (code, _, stderr) = running.end();
+    assert_eq!(code, Some(130), "{stderr}");
+    assert!(
+        stderr.ends_with("error: interrupted: the stage was stopped and the light is off; the same command with --resume goes on\n"),
+        "{stderr}"
+    );
+    sleep(Duration::from_millis(200));
+    assert!(!microscope.lit(), "the light's output is on");
+    let status = String::from_utf8(scan.stage("status").stdout).unwrap();
+    assert!(status.contains("fault         none\n") && status.contains("light         0 %, 0 %, 0 %, 0 %\n"), "{status}");
+    scan.begin(&["--resume"]).good();
+    scan.check(0);
+}
+
+#[test]
+fn a_frame_that_is_missing_late_doubled_or_damaged_is_never_taken_for_another_field() {
+    let late = Whim::Late(Duration::from_millis(900));
+    let again = Whim::Again(Duration::from_millis(60));
+    let whims =
+        [(3, Whim::Misses), (6, late), (9, Whim::Doubles), (13, Whim::Damages), (16, Whim::Misses), (17, Whim::Misses), (21, again)];
+    let Some(microscope) = Microscope::start(&whims) else { return };
+    let Some(scan) = Scan::new(&microscope, 5, 4) else { return };
+    let (_, stderr) = scan.begin(&["--home", "--frame-timeout", "0.6"]).good();
+    scan.check(0);
+    let summary = scan.summary();
+    println!("{stderr}{}", summary["this_run"]);
+    let repeats = summary["repeats"].as_u64().unwrap();
+    assert!(repeats >= 8, "each whim costs a visit, one of a field that is done costs two: {repeats}");
+    assert!(stderr.contains("another frame came after its own"), "{stderr}");
+    assert!(
+        summary["this_run"]["stray_frames"].as_u64() >= Some(4),
+        "the late frame, and two times two for one pulse: {}",
+        summary["this_run"]
+    );
+}
+
+#[test]
+fn a_camera_that_stays_blind_is_named_and_its_field_too() {
+    let whims: Vec<_> = (1..=2).map(|pulse| (pulse + 4, Whim::Misses)).collect();
+    let Some(microscope) = Microscope::start(&whims) else { return };
+    let Some(scan) = Scan::new(&microscope, 4, 2) else { return };
+    let (code, _, stderr) = scan.begin(&["--home", "--frame-timeout", "1", "--repeats", "1"]).end();
+    assert_eq!(code, Some(1));
+    // Fields 0, 1, 2, 3 and back: the fifth pulse is field 7's.
+    assert!(stderr.ends_with("error: 1 of 8 fields failed: 7 (no frame came within 1 s); --resume visits them again\n"), "{stderr}");
+    assert_eq!(scan.rows().len(), 7);
+    scan.begin(&["--resume"]).good();
+    scan.check(0);
+}
+
+#[test]
+fn a_camera_that_is_a_frame_behind_is_found_out() {
+    let Some(microscope) = Microscope::start(&[]) else { return };
+    let Some(scan) = Scan::new(&microscope, 2, 1) else { return };
+    microscope.script().lags = true;
+    let (code, stdout, stderr) = scan.begin(&["--home", "--frame-timeout", "0.5", "--repeats", "1"]).end();
+    assert_eq!((code, &*stdout, scan.rows().len()), (Some(1), "", 0), "{stderr}");
+    assert!(stderr.contains("error: 2 of 2 fields failed: 0 (its frame ") && stderr.contains("is that of darkness)"), "{stderr}");
+    microscope.script().lags = false;
+    scan.begin(&["--resume"]).good();
+    scan.check(0);
+}
+
+#[test]
+fn a_line_that_is_lost_and_found_costs_no_field() {
+    let Some(microscope) = Microscope::start(&[]) else { return };
+    let Some(scan) = Scan::new(&microscope, 5, 4) else { return };
+    let running = scan.begin(&["--home"]);
+    for fields in [3, 9, 14] {
+        scan.until(fields);
+        microscope.cut();
+    }
+    let (_, stderr) = running.good();
+    // A question may be under way each time.
+    scan.check(3);
+    println!("{stderr}{}", scan.summary()["this_run"]);
+}
