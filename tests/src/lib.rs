@@ -18,8 +18,7 @@
 //! Environment: `LSR_VECTORS` (a file of golden values, [`golden`]), `LSR_DATA` (the folder of data sets, [`data`]), `LSR_ARM64` (the command
 //! that runs lsr-edge for aarch64, from `.ci/arm64.sh`), `LSR_MPI` (an lsr-train with MPI, from `.ci/mpi.sh`), `LSR_GPU_DEVICE` and
 //! `LSR_TRAIN_BIN` (the device and the program of `gpu`), `LSR_PICO`, `LSR_PICO_LOG`, `LSR_DEFMT_PRINT` and `LSR_MPS2_AN386` (the boards' firmware, one with
-//! a log, and what reads it: `.ci/boards.sh` writes them to `target/boards/env`), `LSR_EDGE` (the lsr-edge that scans in `firmware`; the one beside the tests, as
-//! `cargo test --workspace` builds it, unless set), `LSR_REQUIRE` (a comma list of what must be there, `data`, `arm64`, `mpi` and `firmware`; without it, a test
+//! a log, and what reads it: `.ci/boards.sh` writes them to `target/boards/env`), `LSR_REQUIRE` (a comma list of what must be there, `data`, `arm64`, `mpi` and `firmware`; without it, a test
 //! that lacks something says so and passes).
 
 mod allowed;

@@ -4,10 +4,8 @@ use crate::camera::Whim;
 use crate::microscope::Microscope;
 use crate::slide::{FIELD, Slide, segmented};
 use lsr_edge::Model;
-use lsr_tests::{skip, workspace_root};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::env;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -21,23 +19,12 @@ const CORNER: [u32; 2] = [200, 300];
 const PITCH: [u32; 2] = [30, 45];
 const LABEL: &str = "9";
 
-/// The program: `LSR_EDGE`, or the one beside this test's, which `cargo test` has built for its own tests.
-fn program() -> Option<PathBuf> {
-    let path = match env::var_os("LSR_EDGE") {
-        Some(path) => workspace_root().join(path),
-        None => env::current_exe().unwrap().parent()?.parent()?.join("lsr-edge"),
-    };
-    if !path.is_file() {
-        skip("firmware", &format!("{} does not exist (cargo build --workspace makes it)", path.display()));
-        return None;
-    }
-    Some(path)
-}
+/// The program.
+const LSR_EDGE: &str = env!("CARGO_BIN_EXE_lsr-edge-under-test");
 
 /// A scan at a microscope.
 struct Scan<'a> {
     microscope: &'a Microscope,
-    program: PathBuf,
     columns: u32,
     rows: u32,
 }
@@ -82,8 +69,8 @@ impl Running {
 }
 
 impl<'a> Scan<'a> {
-    fn new(microscope: &'a Microscope, columns: u32, rows: u32) -> Option<Self> {
-        Some(Self { microscope, program: program()?, columns, rows })
+    const fn new(microscope: &'a Microscope, columns: u32, rows: u32) -> Self {
+        Self { microscope, columns, rows }
     }
 
     fn begin(&self, extra: &[&str]) -> Running {
@@ -91,7 +78,7 @@ impl<'a> Scan<'a> {
         let [pitch_x, pitch_y] = PITCH.map(|um| um.to_string());
         let (columns, rows) = (self.columns.to_string(), self.rows.to_string());
         let [stdout, stderr] = ["stdout", "stderr"].map(|name| self.microscope.path(name));
-        let child = Command::new(&self.program)
+        let child = Command::new(LSR_EDGE)
             .args(["scan", "--port", &self.microscope.port(), "--json"])
             .arg("--frames")
             .arg(self.microscope.path("frames"))
@@ -109,7 +96,7 @@ impl<'a> Scan<'a> {
     }
 
     fn stage(&self, action: &str) -> Output {
-        Command::new(&self.program).args(["stage", "--port", &self.microscope.port(), action]).output().unwrap()
+        Command::new(LSR_EDGE).args(["stage", "--port", &self.microscope.port(), action]).output().unwrap()
     }
 
     fn out(&self) -> PathBuf {
@@ -176,7 +163,7 @@ impl<'a> Scan<'a> {
 #[test]
 fn a_hundred_fields_are_there_once_although_the_controller_is_reset_in_the_middle() {
     let Some(microscope) = Microscope::start(&[]) else { return };
-    let Some(scan) = Scan::new(&microscope, 10, 10) else { return };
+    let scan = Scan::new(&microscope, 10, 10);
     let begun = Instant::now();
     let running = scan.begin(&["--home"]);
     scan.until(47);
@@ -211,7 +198,7 @@ fn a_hundred_fields_are_there_once_although_the_controller_is_reset_in_the_middl
 #[test]
 fn without_leave_to_home_a_reset_ends_the_scan_and_says_how_to_go_on() {
     let Some(microscope) = Microscope::start(&[]) else { return };
-    let Some(scan) = Scan::new(&microscope, 4, 3) else { return };
+    let scan = Scan::new(&microscope, 4, 3);
     let (code, _, stderr) = scan.begin(&[]).end();
     assert_eq!((code, &*stderr), (Some(1), "error: the stage is not homed: `lsr-edge stage home` first, or --home\n"));
     assert!(scan.stage("home").status.success());
@@ -230,7 +217,7 @@ fn without_leave_to_home_a_reset_ends_the_scan_and_says_how_to_go_on() {
 #[test]
 fn a_program_that_is_killed_or_interrupted_goes_on_where_it_was() {
     let Some(microscope) = Microscope::start(&[]) else { return };
-    let Some(scan) = Scan::new(&microscope, 5, 4) else { return };
+    let scan = Scan::new(&microscope, 5, 4);
     let running = scan.begin(&["--home"]);
     scan.until(4);
     running.signal("-KILL");
@@ -273,7 +260,7 @@ fn a_frame_that_is_missing_late_doubled_or_damaged_is_never_taken_for_another_fi
     let whims =
         [(3, Whim::Misses), (6, late), (9, Whim::Doubles), (13, Whim::Damages), (16, Whim::Misses), (17, Whim::Misses), (21, again)];
     let Some(microscope) = Microscope::start(&whims) else { return };
-    let Some(scan) = Scan::new(&microscope, 5, 4) else { return };
+    let scan = Scan::new(&microscope, 5, 4);
     let (_, stderr) = scan.begin(&["--home", "--frame-timeout", "0.6"]).good();
     scan.check(0);
     let summary = scan.summary();
@@ -292,7 +279,7 @@ fn a_frame_that_is_missing_late_doubled_or_damaged_is_never_taken_for_another_fi
 fn a_camera_that_stays_blind_is_named_and_its_field_too() {
     let whims: Vec<_> = (1..=2).map(|pulse| (pulse + 4, Whim::Misses)).collect();
     let Some(microscope) = Microscope::start(&whims) else { return };
-    let Some(scan) = Scan::new(&microscope, 4, 2) else { return };
+    let scan = Scan::new(&microscope, 4, 2);
     let (code, _, stderr) = scan.begin(&["--home", "--frame-timeout", "1", "--repeats", "1"]).end();
     assert_eq!(code, Some(1));
     // Fields 0, 1, 2, 3 and back: the fifth pulse is field 7's.
@@ -305,7 +292,7 @@ fn a_camera_that_stays_blind_is_named_and_its_field_too() {
 #[test]
 fn a_camera_that_is_a_frame_behind_is_found_out() {
     let Some(microscope) = Microscope::start(&[]) else { return };
-    let Some(scan) = Scan::new(&microscope, 2, 1) else { return };
+    let scan = Scan::new(&microscope, 2, 1);
     microscope.script().lags = true;
     let (code, stdout, stderr) = scan.begin(&["--home", "--frame-timeout", "0.5", "--repeats", "1"]).end();
     assert_eq!((code, &*stdout, scan.rows().len()), (Some(1), "", 0), "{stderr}");
@@ -318,7 +305,7 @@ fn a_camera_that_is_a_frame_behind_is_found_out() {
 #[test]
 fn a_line_that_is_lost_and_found_costs_no_field() {
     let Some(microscope) = Microscope::start(&[]) else { return };
-    let Some(scan) = Scan::new(&microscope, 5, 4) else { return };
+    let scan = Scan::new(&microscope, 5, 4);
     let running = scan.begin(&["--home"]);
     for fields in [3, 9, 14] {
         scan.until(fields);
