@@ -2,8 +2,10 @@
 
 use crate::board::Board;
 use crate::pico::{LIGHT, NM_PER_STEP, Pico, STEP, TRIGGER, to, um};
-use lsr_firmware::Axis;
-use lsr_firmware::wire::{Answer, Command, Ending, ErrorCode, Event, LightLevel, PerAxis, ResetReason, StageState, TriggerPulse};
+use lsr_firmware::wire::{
+    Answer, AxisSettings, Command, Ending, ErrorCode, Event, LightLevel, PerAxis, ResetReason, StageState, TriggerPulse,
+};
+use lsr_firmware::{Axis, AxisConfig};
 
 #[test]
 fn the_stage_homes_against_its_switches() {
@@ -20,6 +22,19 @@ fn the_stage_homes_against_its_switches() {
         let (says, is) = (f64::from(status.position.get(axis).nm()) / 1e3, pico.carriage_um(axis));
         assert!((says - is).abs() <= NM_PER_STEP / 1e3, "{axis} says {says} um and is at {is} um");
     }
+}
+
+#[test]
+fn limits_that_are_exchanged_are_refused_by_name_and_change_nothing() {
+    let Some(mut pico) = Pico::homed() else { return };
+    let Ok(Answer::AxisSettings(settings)) = pico.ask(Command::AxisSettings { axis: Axis::Y }) else { panic!("no settings") };
+    let (min, max) = (settings.config.max, settings.config.min);
+    let exchanged = AxisSettings { config: AxisConfig { min, max, ..settings.config }, ..settings };
+    let ErrorCode::Configuration { error } = pico.refused(Command::ConfigureAxis(exchanged)) else { panic!("another refusal") };
+    let text = error.to_string();
+    assert!(text.starts_with("axis y: max (nm): expected 50000") && text.ends_with("found 0"), "{text}");
+    assert_eq!(pico.ask(Command::AxisSettings { axis: Axis::Y }), Ok(Answer::AxisSettings(settings)));
+    assert!(pico.status().homed.y);
 }
 
 #[test]
