@@ -1,6 +1,6 @@
 //! The order of a scan: which field is next, which are to be seen once more. What moves and what triggers is the controller's.
 
-use crate::motion::PerAxis;
+use crate::motion::{Axis, PerAxis};
 use crate::units::Um;
 use crate::wire::{ErrorCode, ScanOrder, ScanPlan, ScanProgress, Setting};
 use heapless::Deque;
@@ -78,10 +78,14 @@ impl Scan {
         self.operation
     }
 
-    /// The four corners of its grid: when they can be reached, every field can.
-    pub fn corners(&self) -> [PerAxis<Option<Um>>; 4] {
-        let (columns, rows) = (u32::from(self.plan.columns) - 1, u32::from(self.plan.rows) - 1);
-        [(0, 0), (columns, 0), (0, rows), (columns, rows)].map(|(column, row)| self.target(column, row))
+    /// The ends of its grid on an axis: when they can be reached, every field can.
+    pub fn ends(&self, axis: Axis) -> [Um; 2] {
+        let plan = &self.plan;
+        match axis {
+            Axis::X => [plan.x, at(plan.x, plan.pitch_x, u32::from(plan.columns) - 1)],
+            Axis::Y => [plan.y, at(plan.y, plan.pitch_y, u32::from(plan.rows) - 1)],
+            Axis::Z => [plan.z.unwrap_or_default(); 2],
+        }
     }
 
     /// The field that the scan is in.
@@ -167,9 +171,12 @@ impl Scan {
     }
 
     fn target(&self, column: u32, row: u32) -> PerAxis<Option<Um>> {
-        // The far corner fits, so every field between does.
-        let at = |from: Um, pitch: Um, count: u32| Um::saturating_from_nm(i64::from(from.nm()) + i64::from(pitch.nm()) * i64::from(count));
         let (x, y) = (at(self.plan.x, self.plan.pitch_x, column), at(self.plan.y, self.plan.pitch_y, row));
         PerAxis { x: Some(x), y: Some(y), z: self.plan.z }
     }
+}
+
+/// So many pitches on. The far end fits, so every field between does.
+fn at(from: Um, pitch: Um, count: u32) -> Um {
+    Um::saturating_from_nm(i64::from(from.nm()) + i64::from(pitch.nm()) * i64::from(count))
 }

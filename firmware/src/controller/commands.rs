@@ -201,7 +201,12 @@ where
 
     #[inline(never)]
     fn home(&mut self, axes: &PerAxis<bool>) -> Result<Answer, ErrorCode> {
-        let chosen = Axis::ALL.into_iter().filter(|axis| *axes.get(*axis)).fold(Axes::NONE, Axes::with);
+        let mut chosen = Axes::NONE;
+        for axis in Axis::ALL {
+            if *axes.get(axis) {
+                chosen = chosen.with(axis);
+            }
+        }
         self.motion(|machine| machine.stage.home(chosen))
     }
 
@@ -268,13 +273,13 @@ where
         }
         let scan = Scan::new(self.operations.wrapping_add(1), *plan, self.position().z)?;
         let homed = self.stage.status().homed;
-        for corner in scan.corners() {
-            for (axis, asked) in corner.iter() {
-                if !homed.contains(axis) {
-                    return Err(ErrorCode::NotHomed { axis });
-                }
-                let (minimum, maximum) = self.stage.range(axis);
-                if let Some(asked) = asked.filter(|asked| *asked < minimum || *asked > maximum) {
+        for axis in Axis::ALL {
+            if !homed.contains(axis) {
+                return Err(ErrorCode::NotHomed { axis });
+            }
+            let (minimum, maximum) = self.stage.range(axis);
+            for asked in scan.ends(axis) {
+                if asked < minimum || asked > maximum {
                     return Err(ErrorCode::OutsideLimits { axis, minimum, maximum, asked });
                 }
             }

@@ -27,6 +27,7 @@ pub(super) fn motion_fault(fault: MotionFault, source: StopSource, position: &Pe
 }
 
 /// Why the stage refuses; `fault` is what the controller has latched.
+#[inline(never)]
 pub(super) fn motion_error(error: MotionError, state: StageState, fault: Option<Fault>) -> ErrorCode {
     match error {
         MotionError::NotHomed { axis } => ErrorCode::NotHomed { axis },
@@ -43,6 +44,7 @@ pub(super) fn motion_error(error: MotionError, state: StageState, fault: Option<
 }
 
 /// Why a light refuses.
+#[inline(never)]
 pub(super) fn light_error(error: LightError, channel: u8) -> ErrorCode {
     match error {
         LightError::NoSuchChannel { channels, found } => ErrorCode::UnknownLight { channels, found },
@@ -54,6 +56,7 @@ pub(super) fn light_error(error: LightError, channel: u8) -> ErrorCode {
 }
 
 /// Why the trigger refuses.
+#[inline(never)]
 pub(super) fn trigger_error(error: TriggerError, state: StageState) -> ErrorCode {
     match error {
         TriggerError::Moving => ErrorCode::Busy { state },
@@ -72,6 +75,7 @@ pub(super) fn trigger_error(error: TriggerError, state: StageState) -> ErrorCode
 }
 
 /// A refused value.
+#[inline(never)]
 pub(super) fn out_of_range(setting: Setting, least: u32, most: u32, found: u32) -> ErrorCode {
     let cut = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     ErrorCode::OutOfRange { setting, minimum: cut(least), maximum: cut(most), found: cut(found) }

@@ -21,8 +21,11 @@ impl<E: Encoder> Stage<'_, E> {
         if axes.is_empty() {
             return Err(MotionError::NoAxis);
         }
-        for axis in Axis::ALL.into_iter().filter(|axis| axes.contains(*axis)) {
+        for axis in Axis::ALL {
             let Homing::Switch(switch) = self.config().axes.get(axis).homing else { continue };
+            if !axes.contains(axis) {
+                continue;
+            }
             if !self.shared.has_switch(axis, switch.side) {
                 return Err(MotionError::NoSwitch { axis, side: switch.side });
             }
@@ -30,9 +33,11 @@ impl<E: Encoder> Stage<'_, E> {
                 return Err(MotionError::NotHomed { axis: Axis::Z });
             }
         }
-        for axis in Axis::ALL.into_iter().filter(|axis| axes.contains(*axis)) {
-            self.homed = self.homed.without(axis);
-            *self.sent.get_mut(axis) = None;
+        for axis in Axis::ALL {
+            if axes.contains(axis) {
+                self.homed = self.homed.without(axis);
+                *self.sent.get_mut(axis) = None;
+            }
         }
         self.begin(Activity::Home(HomeRun::new(axes)));
         Ok(())
@@ -110,14 +115,16 @@ impl<E: Encoder> Stage<'_, E> {
     }
 
     fn check_homed(&self, asked: &PerAxis<Option<Um>>) -> Result<(), MotionError> {
-        let mut moving = Axis::ALL.into_iter().filter(|axis| asked.get(*axis).is_some()).peekable();
-        if moving.peek().is_none() {
-            return Err(MotionError::NoAxis);
+        let mut none = true;
+        for axis in Axis::ALL {
+            if asked.get(axis).is_some() {
+                none = false;
+                if !self.homed.contains(axis) {
+                    return Err(MotionError::NotHomed { axis });
+                }
+            }
         }
-        match moving.find(|axis| !self.homed.contains(*axis)) {
-            Some(axis) => Err(MotionError::NotHomed { axis }),
-            None => Ok(()),
-        }
+        if none { Err(MotionError::NoAxis) } else { Ok(()) }
     }
 
     fn go(&mut self, target: PerAxis<Option<Um>>) -> Result<(), MotionError> {
@@ -139,8 +146,10 @@ impl<E: Encoder> Stage<'_, E> {
             moving = moving.with(Axis::Z);
             sent.z = self.sent.z;
         }
-        for axis in Axis::ALL.into_iter().filter(|axis| moving.contains(*axis)) {
-            *self.sent.get_mut(axis) = None;
+        for axis in Axis::ALL {
+            if moving.contains(axis) {
+                *self.sent.get_mut(axis) = None;
+            }
         }
         self.begin(Activity::Move(Route::new(steps, moving, retract), sent));
         Ok(())
