@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::error::ScanError;
 use super::frame::{Frame, brightness};
-use super::scanner::Scanner;
+use super::scanner::{REST, Scanner};
 use super::store::FieldTimes;
 use super::worker::{Job, ms};
 use crate::digest::sha256;
@@ -18,8 +18,6 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(2);
 /// Longest time of a move with its rest and pulse.
 const TRAVEL: Duration = Duration::from_secs(180);
-/// Longest time until a scan that was ended rests.
-const REST: Duration = Duration::from_secs(10);
 
 /// What came of a visit.
 enum Visit {

@@ -89,9 +89,8 @@ pub fn run(
     let before = store.rows().len();
     tell(Told::Begun { done: before, fields });
 
-    let label = |field: u32| settings.labels.of(field);
     let (pictures, columns) = (settings.pictures, settings.plan.columns.into());
-    let worker = Worker { segmenter, controller: &controller, pictures, columns, label: &label, tell, asks: true, store };
+    let worker = Worker { segmenter, controller: &controller, pictures, columns, labels: &settings.labels, tell, asks: true, store };
     let (store, mut scanned) = in_parallel(scanner, worker, jobs)?;
     scanned.counts.fields = store.rows().len() - before;
     scanned.counts.seconds = begun.elapsed().as_secs_f64();

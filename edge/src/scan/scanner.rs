@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// Longest homing.
 const HOMING: Duration = Duration::from_secs(300);
 /// Longest time until the stage rests.
-const REST: Duration = Duration::from_secs(10);
+pub(super) const REST: Duration = Duration::from_secs(10);
 /// Resets and lost answers without a field in between.
 const BROKEN: u32 = 5;
 /// How often a wait looks whether to stop.

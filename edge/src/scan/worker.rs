@@ -1,6 +1,7 @@
 //! The thread that segments: frames in, rows out, while the stage is on its way to the next field.
 
 use super::error::ScanError;
+use super::labels::Labels;
 use super::run::Told;
 use super::store::{FieldTimes, Row, Store};
 use crate::field::Field;
@@ -33,7 +34,7 @@ pub(super) struct Worker<'a> {
     pub(super) controller: &'a Controller,
     pub(super) pictures: Pictures,
     pub(super) columns: u32,
-    pub(super) label: &'a (dyn Fn(u32) -> Option<u8> + Sync),
+    pub(super) labels: &'a Labels,
     pub(super) tell: &'a (dyn Fn(Told<'_>) + Sync),
     /// Whether the controller can still be asked.
     pub(super) asks: bool,
@@ -63,7 +64,7 @@ impl Worker<'_> {
         times.write = clock.lap();
         let mut sums = U8Sums::default();
         sums.push_row(&found.probability);
-        let label = (self.label)(field);
+        let label = self.labels.of(field);
         let judged = label.map(|label| self.judge(FieldSummary::new(label, sums), field)).transpose()?.flatten();
         times.judge = clock.lap();
         let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
