@@ -38,6 +38,7 @@
 
 pub mod error;
 pub mod gaussian;
+mod integer;
 pub mod label;
 pub mod loss;
 pub mod moments;
@@ -49,6 +50,7 @@ pub mod score;
 
 pub use error::{Error, FOUND_CAPACITY};
 pub use gaussian::{Distance, DistanceGradient, Predicted, Stabilisers, Target, distance, distance_gradient};
+pub use integer::isqrt;
 pub use label::{LabelBins, PAPER_BIN_EDGES};
 pub use loss::{BatchLoss, Group, GroupLoss, Loss, PixelGradient, Scheme, Weights};
 pub use moments::{BlockAccumulator, BlockMoments, GroupMoments, U8Sums, VarianceModel};

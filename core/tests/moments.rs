@@ -195,6 +195,26 @@ proptest! {
     }
 }
 
+/// Three pixels: what some bytes have is taken, and what is just beyond all of them, or odd where they are even, is refused.
+#[test]
+fn sums_that_no_bytes_have_are_refused() {
+    let mut squares_of = vec![(u64::MAX, 0); 3 * 255 + 1];
+    let taken = |sum, sum_of_squares| BlockMoments::<f64>::from_u8_sums(U8Sums { pixels: 3, sum, sum_of_squares }).is_ok();
+    for a in 0..=255_u64 {
+        for b in a..=255 {
+            for c in b..=255 {
+                let (sum, squares) = (a + b + c, a * a + b * b + c * c);
+                assert!(taken(sum, squares), "{a} {b} {c}");
+                let (least, most) = &mut squares_of[sum as usize];
+                (*least, *most) = ((*least).min(squares), (*most).max(squares));
+            }
+        }
+    }
+    for (sum, (least, most)) in (0..).zip(squares_of) {
+        assert!(!taken(sum, least + 1) && !taken(sum, most + 2) && (least < 2 || !taken(sum, least - 2)), "{sum}");
+    }
+}
+
 /// Whether `value` is `numerator / denominator` to half a unit in its last place, by integers alone.
 fn rounded_once(value: f64, numerator: u128, denominator: u128) -> bool {
     if value == 0.0 || numerator == 0 {

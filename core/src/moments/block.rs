@@ -155,9 +155,12 @@ impl<R: Real> BlockMoments<R> {
         if sum > 255 * n {
             return Err(Error::ImpossibleMoments { name: "sum of q", value: sum as f64 });
         }
-        // q <= q^2 <= 255 q for every byte; and (sum q)^2 <= n sum q^2 (Cauchy-Schwarz).
-        let cauchy = u128::from(sum) * u128::from(sum) <= u128::from(n) * u128::from(sum_of_squares);
-        if sum_of_squares > 255 * sum || sum_of_squares < sum || !cauchy {
+        // Least where all bytes are as equal as a sum allows, and most where they are 0 and 255 but for one; q and q^2 are odd together.
+        let (equal, over) = (sum / n, sum % n);
+        let least = sum * equal + over * (equal + 1);
+        let (full, rest) = (sum / 255, sum % 255);
+        let most = 65_025 * full + rest * rest;
+        if sum_of_squares < least || sum_of_squares > most || (sum ^ sum_of_squares) & 1 == 1 {
             return Err(Error::ImpossibleMoments { name: "sum of q^2", value: sum_of_squares as f64 });
         }
         Ok(Self {

@@ -24,6 +24,7 @@
 //! the acceleration from step times holds after moving each interval's end by less than that. `firmware/tests/motion/profile.rs` tests both.
 
 use crate::units::Ticks;
+use lsr_core::isqrt;
 
 /// Ticks of the longest ramp from rest to full speed: with it every product below fits 64 bits.
 pub(crate) const MAX_RAMP: u32 = 100_000_000;
@@ -150,7 +151,7 @@ impl Profile {
     /// floor sqrt(n C)
     fn ramp(&self, n: u32) -> Ticks {
         let (whole, fraction) = self.curve;
-        (u64::from(n) * whole + ((u64::from(n) * u64::from(fraction)) >> 32)).isqrt()
+        isqrt(u64::from(n) * whole + ((u64::from(n) * u64::from(fraction)) >> 32)).into()
     }
 
     /// floor(n I / 2^32)

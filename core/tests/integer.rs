@@ -1,8 +1,8 @@
-//! Quotients of integers in f32: the nearest number, to even where two are.
+//! Quotients and roots in f32 by integers: the nearest number, to even where two are.
 
 #![expect(clippy::cast_possible_wrap, reason = "exponents are small")]
 
-use lsr_core::Real;
+use lsr_core::{Real, Scalar, isqrt};
 use proptest::prelude::*;
 
 /// Whether no other f32 is nearer: |numerator / denominator - value| <= half a unit in the last place, in integers.
@@ -35,6 +35,30 @@ proptest! {
     fn small_numbers_are_as_by_f64(numerator in 0_u64..1 << 24, denominator in 1_u64..1 << 24) {
         prop_assert_eq!(f32::from_ratio(numerator, denominator), (numerator as f64 / denominator as f64) as f32);
     }
+
+    #[test]
+    fn integer_roots_are_rounded_down(value in any::<u64>(), down in 0_u32..64) {
+        prop_assert_eq!(u64::from(isqrt(value >> down)), (value >> down).isqrt());
+    }
+
+    /// Every pattern of bits: f64's root, rounded once more, is f32's (it has more than twice the digits).
+    #[test]
+    fn roots_are_as_by_f64(bits in any::<u32>()) {
+        let value = f32::from_bits(bits);
+        let (found, expected) = (Scalar::sqrt(value), f64::from(value).sqrt() as f32);
+        prop_assert!(found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan(), "{:e}: {:e}", value, found);
+    }
+}
+
+#[test]
+fn roots_at_the_ends() {
+    let root = |value: f32| Scalar::sqrt(value);
+    for value in
+        [0.0, -0.0, f32::INFINITY, f32::MIN_POSITIVE, f32::MAX, f32::from_bits(1), f32::from_bits(0x7F_FFFF), 1.0, 4.0, 1.0 + f32::EPSILON]
+    {
+        assert_eq!(root(value).to_bits(), (f64::from(value).sqrt() as f32).to_bits(), "{value:e}");
+    }
+    assert!(root(-1.0).is_nan() && root(f32::NAN).is_nan() && root(f32::NEG_INFINITY).is_nan());
 }
 
 #[test]
