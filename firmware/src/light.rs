@@ -201,6 +201,7 @@ impl<P: SetDutyCycle, const N: usize> Lights<P, N> {
     ///
     /// # Errors
     /// [`LightError::Pwm`]; the other channels are dark nevertheless.
+    #[inline(never)]
     pub fn off(&mut self) -> Result<(), LightError> {
         all(&mut self.channels, Channel::off)
     }

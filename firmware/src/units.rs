@@ -84,6 +84,7 @@ impl Um {
     }
 
     /// The nearest length to a number of nanometres: cut to the longest.
+    #[inline(never)]
     pub(crate) const fn saturating_from_nm(nm: i64) -> Self {
         if nm > i32::MAX as i64 {
             Self::MAX

@@ -65,23 +65,21 @@ where
     A: OutputPin,
     E: Encoder,
 {
+    #[inline(never)]
     fn obey(&mut self, command: &Command, link: &LinkStatistics, now: u64) -> Result<Answer, ErrorCode> {
-        let done = |()| Answer::Done;
         match command {
             Command::Ping => Ok(Answer::Pong(self.identity())),
             Command::Status => Ok(Answer::Status(self.status(link, now))),
             Command::AxisSettings { axis } => {
                 Ok(Answer::AxisSettings(AxisSettings { axis: *axis, config: *self.stage.config().axes.get(*axis) }))
             }
-            Command::ConfigureAxis(settings) => self.configure_axis(settings).map(done),
+            Command::ConfigureAxis(settings) => done(self.configure_axis(settings)),
             Command::StageSettings => {
                 Ok(Answer::StageSettings(StageSettings { retraction: self.stage.config().retraction, settle_ms: self.settle_ms }))
             }
-            Command::ConfigureStage(settings) => self.configure_stage(settings).map(done),
-            Command::SetHeartbeat { heartbeat_ms } => self.set_heartbeat(*heartbeat_ms).map(done),
-            Command::Home { axes } => self.home(axes),
-            Command::MoveTo { target } => self.motion(|machine| machine.stage.move_to(*target)),
-            Command::MoveBy { offset } => self.motion(|machine| machine.stage.move_by(*offset)),
+            Command::ConfigureStage(settings) => done(self.configure_stage(settings)),
+            Command::SetHeartbeat { heartbeat_ms } => done(self.set_heartbeat(*heartbeat_ms)),
+            Command::Home { .. } | Command::MoveTo { .. } | Command::MoveBy { .. } => self.motion(command),
             Command::Stop => {
                 self.stop();
                 Ok(Answer::Done)
@@ -90,8 +88,8 @@ where
                 self.stop_at_once(StopSource::Host);
                 Ok(Answer::Done)
             }
-            Command::AcknowledgeFault => self.acknowledge_fault(now).map(done),
-            Command::Light { level, ramp_ms } => self.light(*level, *ramp_ms, now).map(done),
+            Command::AcknowledgeFault => done(self.acknowledge_fault(now)),
+            Command::Light { level, ramp_ms } => done(self.light(*level, *ramp_ms, now)),
             Command::Trigger(asked) => self.fire(asked, now),
             Command::Scan(plan) => self.start_scan(plan, now),
             Command::PauseScan => {
@@ -99,14 +97,14 @@ where
                 self.pause_told = false;
                 Ok(Answer::Done)
             }
-            Command::ResumeScan => self.scan()?.resume().map(done),
+            Command::ResumeScan => done(self.scan()?.resume()),
             Command::AbortScan => {
                 self.scan()?;
                 self.stop();
                 Ok(Answer::Done)
             }
-            Command::RepeatField { field } => self.scan()?.repeat(*field).map(done),
-            Command::Goodbye => self.goodbye().map(done),
+            Command::RepeatField { field } => done(self.scan()?.repeat(*field)),
+            Command::Goodbye => done(self.goodbye()),
             Command::Field(_)
             | Command::BeginField { .. }
             | Command::FieldRow(_)
@@ -200,19 +198,23 @@ where
     }
 
     #[inline(never)]
-    fn home(&mut self, axes: &PerAxis<bool>) -> Result<Answer, ErrorCode> {
-        let mut chosen = Axes::NONE;
-        for axis in Axis::ALL {
-            if *axes.get(axis) {
-                chosen = chosen.with(axis);
-            }
-        }
-        self.motion(|machine| machine.stage.home(chosen))
-    }
-
-    fn motion(&mut self, begin: impl FnOnce(&mut Self) -> Result<(), MotionError>) -> Result<Answer, ErrorCode> {
+    fn motion(&mut self, command: &Command) -> Result<Answer, ErrorCode> {
         self.check_free()?;
-        begin(self).map_err(|error| self.refused(error))?;
+        let begun = match command {
+            Command::Home { axes } => {
+                let mut chosen = Axes::NONE;
+                for axis in Axis::ALL {
+                    if *axes.get(axis) {
+                        chosen = chosen.with(axis);
+                    }
+                }
+                self.stage.home(chosen)
+            }
+            Command::MoveTo { target } => self.stage.move_to(*target),
+            Command::MoveBy { offset } => self.stage.move_by(*offset),
+            _ => return Err(ErrorCode::Internal),
+        };
+        begun.map_err(|error| self.refused(error))?;
         Ok(Answer::Started { operation: self.begin(Task::Motion) })
     }
 
@@ -318,6 +320,12 @@ where
         }
         outcome
     }
+}
+
+/// Nothing to tell but that it is so.
+#[inline(never)]
+fn done(result: Result<(), ErrorCode>) -> Result<Answer, ErrorCode> {
+    result.map(|()| Answer::Done)
 }
 
 const _: () = assert!(MAX_RAMP_MS <= u16::MAX as u32, "every ramp of the link fits the light's");

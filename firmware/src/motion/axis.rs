@@ -138,6 +138,7 @@ impl<T> PerAxis<T> {
     }
 
     /// That of an axis.
+    #[inline(never)]
     pub const fn get(&self, axis: Axis) -> &T {
         match axis {
             Axis::X => &self.x,

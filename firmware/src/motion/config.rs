@@ -1,6 +1,6 @@
 //! How a stage is built: per axis its mechanics, limits and homing; per board its driver's timing. Plain values, checked before use.
 
-use crate::motion::axis::{PerAxis, Side};
+use crate::motion::axis::{Axis, PerAxis, Side};
 use crate::motion::config_error::{Check, ConfigError, ConfigField};
 use crate::motion::kinematics::Kinematics;
 use crate::units::Um;
@@ -15,7 +15,7 @@ pub struct AxisConfig {
     pub full_steps_per_turn: u16,
     /// Microsteps of a full step, as set at the driver: a power of two up to 256.
     pub microsteps: u16,
-    /// How far the axis moves in a turn of the motor, gears included. A microstep is at least a nanometre.
+    /// How far the axis moves in a turn of the motor, gears included. A microstep is at least a nanometre and at most a metre.
     pub travel_per_turn: Um,
     /// Soft limit: smallest position. Positions are at most 2^29 microsteps from zero.
     pub min: Um,
@@ -104,19 +104,27 @@ impl StageConfig {
 
     pub(crate) fn kinematics(&self, timing: &DriverTiming) -> Result<PerAxis<Kinematics>, ConfigError> {
         timing.validate()?;
-        let [x, y, z] = [
-            Kinematics::new(crate::motion::Axis::X, &self.axes.x, timing)?,
-            Kinematics::new(crate::motion::Axis::Y, &self.axes.y, timing)?,
-            Kinematics::new(crate::motion::Axis::Z, &self.axes.z, timing)?,
-        ];
-        if let Some(Retraction { over, to, .. }) = self.retraction {
-            let check = Check(None);
-            check.range(ConfigField::RetractionOver, over.nm().into(), 0, i32::MAX.into())?;
-            let (min, max) = z.range();
-            check.range(ConfigField::RetractionTo, to.nm().into(), min.nm().into(), max.nm().into())?;
+        // x stands for the others until they are known.
+        let mut axes = PerAxis::splat(Kinematics::new(Axis::X, &self.axes.x, timing)?);
+        for axis in [Axis::Y, Axis::Z] {
+            // No `?`, which would copy it once more.
+            match Kinematics::new(axis, self.axes.get(axis), timing) {
+                Ok(kinematics) => *axes.get_mut(axis) = kinematics,
+                Err(error) => return Err(error),
+            }
         }
-        Ok(PerAxis { x, y, z })
+        check_retraction(self.retraction, &axes.z)?;
+        Ok(axes)
     }
+}
+
+/// Whether z can retract so.
+pub(crate) fn check_retraction(retraction: Option<Retraction>, z: &Kinematics) -> Result<(), ConfigError> {
+    let Some(Retraction { over, to, .. }) = retraction else { return Ok(()) };
+    let check = Check(None);
+    check.range(ConfigField::RetractionOver, over.nm(), 0, i32::MAX)?;
+    let (min, max) = z.range();
+    check.range(ConfigField::RetractionTo, to.nm(), min.nm(), max.nm())
 }
 
 /// What the motor drivers and switches of a board need, in ticks (us). The same for all axes.
@@ -150,11 +158,11 @@ impl DriverTiming {
     /// [`ConfigError`] of the first field that is wrong.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let check = Check(None);
-        check.range(ConfigField::Pulse, self.pulse_us.into(), 1, 1_000)?;
-        check.range(ConfigField::DirectionSetup, self.direction_setup_us.into(), 1, 10_000)?;
-        check.range(ConfigField::Enable, self.enable_us.into(), 0, 1_000_000)?;
-        check.range(ConfigField::Debounce, self.debounce_us.into(), 0, 10_000)?;
-        check.range(ConfigField::Latency, self.latency_us.into(), 1, 10_000)
+        check.natural(ConfigField::Pulse, self.pulse_us, 1, 1_000)?;
+        check.natural(ConfigField::DirectionSetup, self.direction_setup_us, 1, 10_000)?;
+        check.natural(ConfigField::Enable, self.enable_us, 0, 1_000_000)?;
+        check.natural(ConfigField::Debounce, self.debounce_us, 0, 10_000)?;
+        check.natural(ConfigField::Latency, self.latency_us, 1, 10_000)
     }
 
     /// Shortest interval between steps: a pulse and its pause, or the window in which a switch is watched.

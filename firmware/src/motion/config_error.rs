@@ -95,18 +95,19 @@ impl ConfigField {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, MaxSize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ConfigError {
-    /// A value outside the range that the rest of the configuration leaves for it. With `min > max` it leaves none.
+    /// A value outside the range that the rest of the configuration leaves for it. With `min > max` it leaves none. Numbers beyond i32 are given as
+    /// its ends.
     OutOfRange {
         /// The axis, if it is a field of one.
         axis: Option<Axis>,
         /// The field.
         field: ConfigField,
         /// Smallest value allowed.
-        min: i64,
+        min: i32,
         /// Largest value allowed.
-        max: i64,
+        max: i32,
         /// The value given.
-        found: i64,
+        found: i32,
     },
     /// Drivers have microsteps of 1, 1/2, 1/4 and so on.
     NotAPowerOfTwo {
@@ -143,7 +144,17 @@ pub(crate) struct Check(pub(crate) Option<Axis>);
 
 impl Check {
     /// Refuses a value outside `min..=max`.
-    pub(crate) fn range(self, field: ConfigField, found: i64, min: i64, max: i64) -> Result<(), ConfigError> {
+    pub(crate) fn range(self, field: ConfigField, found: i32, min: i32, max: i32) -> Result<(), ConfigError> {
         if found < min || found > max { Err(ConfigError::OutOfRange { axis: self.0, field, min, max, found }) } else { Ok(()) }
+    }
+
+    /// The same for what is never negative.
+    pub(crate) fn natural(self, field: ConfigField, found: u32, min: u32, max: u32) -> Result<(), ConfigError> {
+        let cut = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+        if found < min || found > max {
+            Err(ConfigError::OutOfRange { axis: self.0, field, min: cut(min), max: cut(max), found: cut(found) })
+        } else {
+            Ok(())
+        }
     }
 }

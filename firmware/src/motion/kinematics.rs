@@ -10,6 +10,9 @@ use crate::units::{TICKS_PER_SECOND, Um};
 /// Positions are at most so many steps from zero, so that a way from end to end has at most 2^30 and no sum of two leaves i32.
 const FARTHEST: i32 = 1 << 29;
 
+/// A metre.
+const LONGEST_STEP_NM: u32 = 1_000_000_000;
+
 /// A checked [`AxisConfig`] in steps. Zero steps are 0 um.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -51,45 +54,48 @@ pub(crate) enum HomingSteps {
 }
 
 impl Kinematics {
+    #[inline(never)]
     pub(crate) fn new(axis: Axis, config: &AxisConfig, timing: &DriverTiming) -> Result<Self, ConfigError> {
         let check = Check(Some(axis));
-        check.range(ConfigField::FullStepsPerTurn, config.full_steps_per_turn.into(), 1, 4_096)?;
-        check.range(ConfigField::Microsteps, config.microsteps.into(), 1, 256)?;
+        check.natural(ConfigField::FullStepsPerTurn, config.full_steps_per_turn.into(), 1, 4_096)?;
+        check.natural(ConfigField::Microsteps, config.microsteps.into(), 1, 256)?;
         if !config.microsteps.is_power_of_two() {
             return Err(ConfigError::NotAPowerOfTwo { axis, field: ConfigField::Microsteps, found: config.microsteps });
         }
         let steps_per_turn = u32::from(config.full_steps_per_turn) * u32::from(config.microsteps);
-        check.range(ConfigField::TravelPerTurn, config.travel_per_turn.nm().into(), steps_per_turn.into(), i32::MAX.into())?;
+        let longest = i32::try_from(steps_per_turn.saturating_mul(LONGEST_STEP_NM)).unwrap_or(i32::MAX);
+        check.range(ConfigField::TravelPerTurn, config.travel_per_turn.nm(), steps_per_turn as i32, longest)?;
         let scale = Scale::new(config.travel_per_turn.nm().unsigned_abs(), steps_per_turn);
 
-        let farthest = scale.nm_down(FARTHEST).min(i32::MAX.into());
-        let two_steps = scale.nm_down(2) + 1;
-        let (min, max) = (i64::from(config.min.nm()), i64::from(config.max.nm()));
+        // None of these sums leaves i32 but where it says so: two steps are at most two metres and a nanometre, and each check bounds what follows.
+        let farthest = scale.nm_down(FARTHEST).min(i32::MAX.into()) as i32;
+        let two_steps = scale.nm_down(2) as i32 + 1;
+        let (min, max) = (config.min.nm(), config.max.nm());
         check.range(ConfigField::Min, min, -farthest, farthest - two_steps)?;
         check.range(ConfigField::Max, max, min + two_steps, farthest)?;
-        let backlash = i64::from(config.backlash.nm());
-        check.range(ConfigField::Backlash, backlash, 0, max - min - two_steps)?;
+        let backlash = config.backlash.nm();
+        check.range(ConfigField::Backlash, backlash, 0, max.saturating_sub(min + two_steps))?;
         let (low, high) = match config.approach {
             Side::Positive => (min + backlash, max),
             Side::Negative => (min, max - backlash),
         };
         if let Some(tolerance) = config.encoder_tolerance {
-            check.range(ConfigField::EncoderTolerance, tolerance.nm().into(), backlash + two_steps, i32::MAX.into())?;
+            check.range(ConfigField::EncoderTolerance, tolerance.nm(), backlash.saturating_add(two_steps), i32::MAX)?;
         }
 
         let (slowest, fastest) = (scale.slowest(), scale.fastest(timing.shortest_interval()));
         let speed = config.max_speed_um_per_s;
-        check.range(ConfigField::MaxSpeed, speed.into(), slowest, fastest)?;
+        check.natural(ConfigField::MaxSpeed, speed, slowest, fastest)?;
         let acceleration = config.acceleration_um_per_s2;
-        let gentlest = u64::from(speed).div_ceil(u64::from(MAX_RAMP / TICKS_PER_SECOND)).max(1) as i64;
-        check.range(ConfigField::Acceleration, acceleration.into(), gentlest, u32::MAX.into())?;
+        let gentlest = speed.div_ceil(MAX_RAMP / TICKS_PER_SECOND).max(1);
+        check.natural(ConfigField::Acceleration, acceleration, gentlest, u32::MAX)?;
         let rate = |speed: u32| Rate::new(scale.interval(speed), ramp(speed, acceleration));
         let sudden = config.sudden_stop_um_per_s;
-        check.range(ConfigField::SuddenStop, sudden.into(), slowest, u32::MAX.into())?;
+        check.natural(ConfigField::SuddenStop, sudden, slowest, u32::MAX)?;
 
         let mut kinematics = Self {
             scale,
-            range: (Um::saturating_from_nm(low), Um::saturating_from_nm(high)),
+            range: (Um::from_nm(low), Um::from_nm(high)),
             min: scale.steps_up(min),
             max: scale.steps_down(max),
             rate: rate(speed),
@@ -101,27 +107,28 @@ impl Kinematics {
         };
         kinematics.homing = match config.homing {
             Homing::Here { position } => {
-                check.range(ConfigField::HomingPosition, position.nm().into(), low, high)?;
+                check.range(ConfigField::HomingPosition, position.nm(), low, high)?;
                 HomingSteps::Here { position: kinematics.steps(position) }
             }
             Homing::Switch(SwitchHoming { side, switch_at, fast_um_per_s, slow_um_per_s, back_off, search, timeout_ms }) => {
-                let at = i64::from(switch_at.nm());
+                let at = switch_at.nm();
+                // How far from the switch, cut to i32.
                 let (nearest, farthest_off, whole_way) = match side {
                     Side::Negative => {
                         check.range(ConfigField::HomingSwitchAt, at, -farthest, min)?;
-                        (low - at, high - at, max - at)
+                        (low.saturating_sub(at), high.saturating_sub(at), max.saturating_sub(at))
                     }
                     Side::Positive => {
                         check.range(ConfigField::HomingSwitchAt, at, max, farthest)?;
-                        (at - high, at - low, at - min)
+                        (at.saturating_sub(high), at.saturating_sub(low), at.saturating_sub(min))
                     }
                 };
-                check.range(ConfigField::HomingFast, fast_um_per_s.into(), slowest, speed.into())?;
-                check.range(ConfigField::HomingSlow, slow_um_per_s.into(), slowest, fast_um_per_s.min(sudden).into())?;
-                check.range(ConfigField::HomingBackOff, back_off.nm().into(), nearest.max(two_steps), farthest_off)?;
-                check.range(ConfigField::HomingSearch, search.nm().into(), whole_way, farthest)?;
-                check.range(ConfigField::HomingTimeout, timeout_ms.into(), 1, 3_600_000)?;
-                let home = Um::saturating_from_nm(at + i64::from(side.opposite().signed(back_off.nm())));
+                check.natural(ConfigField::HomingFast, fast_um_per_s, slowest, speed)?;
+                check.natural(ConfigField::HomingSlow, slow_um_per_s, slowest, fast_um_per_s.min(sudden))?;
+                check.range(ConfigField::HomingBackOff, back_off.nm(), nearest.max(two_steps), farthest_off)?;
+                check.range(ConfigField::HomingSearch, search.nm(), whole_way, farthest)?;
+                check.natural(ConfigField::HomingTimeout, timeout_ms, 1, 3_600_000)?;
+                let home = Um::from_nm(at + side.opposite().signed(back_off.nm()));
                 HomingSteps::Switch {
                     side,
                     switch_at: scale.steps(switch_at.nm()),

@@ -89,6 +89,7 @@ impl<E: Encoder> Stage<'_, E> {
     }
 
     /// The first fault stands.
+    #[inline(never)]
     fn raise(&mut self, fault: MotionFault) {
         if self.fault.is_none() {
             self.fault = Some(fault);

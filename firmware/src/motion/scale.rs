@@ -21,10 +21,11 @@ enum Round {
     Up,
 }
 
-/// value * by / over, of which the product is below 2^63.
-fn ratio(value: i64, by: NonZeroU32, over: NonZeroU32, round: Round) -> i64 {
+/// value * by / over. Not inlined: every conversion between lengths and steps comes here.
+#[inline(never)]
+fn ratio(value: i32, by: NonZeroU32, over: NonZeroU32, round: Round) -> i64 {
     let over = NonZeroU64::from(over);
-    let product = value.unsigned_abs() * u64::from(by.get());
+    let product = u64::from(value.unsigned_abs()) * u64::from(by.get());
     let (quotient, rest) = (product / over, product % over);
     let away_from_zero = match round {
         Round::Down => value < 0 && rest > 0,
@@ -48,46 +49,47 @@ impl Scale {
         Self { travel_nm: nonzero(travel_nm), steps_per_turn: nonzero(steps_per_turn) }
     }
 
-    /// The nearest step. Lengths are below 2^32 nm and turns have up to 2^20 steps: products fit i64, and quotients i32 for positions that do.
+    /// The nearest step. Fits i32 for positions that do.
     pub(crate) fn steps(self, nm: i32) -> i32 {
-        ratio(nm.into(), self.steps_per_turn, self.travel_nm, Round::Nearest) as i32
+        ratio(nm, self.steps_per_turn, self.travel_nm, Round::Nearest) as i32
     }
 
     /// The next step above.
-    pub(crate) fn steps_up(self, nm: i64) -> i32 {
+    pub(crate) fn steps_up(self, nm: i32) -> i32 {
         ratio(nm, self.steps_per_turn, self.travel_nm, Round::Up) as i32
     }
 
     /// The next step below.
-    pub(crate) fn steps_down(self, nm: i64) -> i32 {
+    pub(crate) fn steps_down(self, nm: i32) -> i32 {
         ratio(nm, self.steps_per_turn, self.travel_nm, Round::Down) as i32
     }
 
     /// The nearest nanometre.
     pub(crate) fn nm(self, steps: i32) -> i64 {
-        ratio(steps.into(), self.travel_nm, self.steps_per_turn, Round::Nearest)
+        ratio(steps, self.travel_nm, self.steps_per_turn, Round::Nearest)
     }
 
     /// The next nanometre below.
     pub(crate) fn nm_down(self, steps: i32) -> i64 {
-        ratio(steps.into(), self.travel_nm, self.steps_per_turn, Round::Down)
+        ratio(steps, self.travel_nm, self.steps_per_turn, Round::Down)
     }
 
     /// Smallest speed in um/s whose interval the profile can count.
-    pub(crate) fn slowest(self) -> i64 {
-        self.speed(MAX_INTERVAL) as i64 + 1
+    pub(crate) fn slowest(self) -> u32 {
+        self.speed(MAX_INTERVAL).saturating_add(1)
     }
 
     /// Largest speed in um/s whose interval is not shorter than so many ticks.
-    pub(crate) fn fastest(self, interval: u32) -> i64 {
-        self.speed(interval).min(u64::from(u32::MAX)) as i64
+    pub(crate) fn fastest(self, interval: u32) -> u32 {
+        self.speed(interval)
     }
 
-    /// The speed of an interval, in um/s, rounded down.
-    fn speed(self, interval: u32) -> u64 {
+    /// The speed of an interval, in um/s, rounded down, and cut to u32.
+    #[inline(never)]
+    fn speed(self, interval: u32) -> u32 {
         let nm_ticks = u64::from(self.travel_nm.get()) * u64::from(TICKS_PER_SECOND);
         let per_um = u64::from(self.steps_per_turn.get()) * 1_000 * u64::from(interval);
-        nm_ticks / NonZeroU64::new(per_um).unwrap_or(NonZeroU64::MIN)
+        u32::try_from(nm_ticks / NonZeroU64::new(per_um).unwrap_or(NonZeroU64::MIN)).unwrap_or(u32::MAX)
     }
 
     /// Between steps at a speed, in 2^-32 ticks, rounded up. Long division: the quotient has up to 60 bits, the remainder is below 2^62.
@@ -125,7 +127,7 @@ mod tests {
                 let (product, over) = (i128::from(nm) * i128::from(per_turn), i128::from(travel));
                 let floor = product.div_euclid(over);
                 let ceil = -(-product).div_euclid(over);
-                assert_eq!((i128::from(scale.steps_down(nm.into())), i128::from(scale.steps_up(nm.into()))), (floor, ceil));
+                assert_eq!((i128::from(scale.steps_down(nm)), i128::from(scale.steps_up(nm))), (floor, ceil));
                 let nearest = i128::from(scale.steps(nm));
                 assert!(2 * (nearest * over - product).abs() <= over);
             }
@@ -148,7 +150,7 @@ mod tests {
                 assert!(interval * per >= ticks << 32 && (interval - 1) * per < ticks << 32);
             }
             let fastest = scale.fastest(24);
-            assert!(scale.interval(fastest as u32) >= 24 << 32 && scale.interval(fastest as u32 + 1) < 24 << 32);
+            assert!(scale.interval(fastest) >= 24 << 32 && scale.interval(fastest + 1) < 24 << 32);
         }
         assert_eq!(Scale::new(u32::MAX, 1).interval(1), u64::from(MAX_INTERVAL) << 32);
     }

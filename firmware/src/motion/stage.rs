@@ -1,7 +1,7 @@
 //! The half in the main loop: commands in micrometres become legs, and legs become events in the executor's queue.
 
 use crate::motion::axis::{Axes, Axis, PerAxis};
-use crate::motion::config::{AxisConfig, DriverTiming, Retraction, StageConfig};
+use crate::motion::config::{AxisConfig, DriverTiming, Retraction, StageConfig, check_retraction};
 use crate::motion::encoder::{Encoder, NoEncoder};
 use crate::motion::error::{MotionError, MotionFault};
 use crate::motion::homing::HomeRun;
@@ -181,14 +181,15 @@ impl<'q, E: Encoder> Stage<'q, E> {
     /// [`MotionError::Busy`], [`MotionError::Config`], [`MotionError::NoEncoder`].
     pub fn configure(&mut self, axis: Axis, config: AxisConfig) -> Result<(), MotionError> {
         self.check_idle()?;
-        let mut changed = self.config;
-        *changed.axes.get_mut(axis) = config;
-        let axes = changed.kinematics(&self.timing)?;
+        let kinematics = Kinematics::new(axis, &config, &self.timing)?;
+        if axis == Axis::Z {
+            check_retraction(self.config.retraction, &kinematics)?;
+        }
         if config.encoder_tolerance.is_some() && self.encoders.get(axis).is_none() {
             return Err(MotionError::NoEncoder { axis });
         }
-        self.config = changed;
-        self.axes = axes;
+        *self.config.axes.get_mut(axis) = config;
+        *self.axes.get_mut(axis) = kinematics;
         self.forget(axis);
         self.log();
         Ok(())
@@ -200,9 +201,8 @@ impl<'q, E: Encoder> Stage<'q, E> {
     /// [`MotionError::Busy`], [`MotionError::Config`].
     pub fn set_retraction(&mut self, retraction: Option<Retraction>) -> Result<(), MotionError> {
         self.check_idle()?;
-        let changed = StageConfig { retraction, ..self.config };
-        changed.validate(&self.timing)?;
-        self.config = changed;
+        check_retraction(retraction, &self.axes.z)?;
+        self.config.retraction = retraction;
         Ok(())
     }
 
@@ -233,6 +233,7 @@ impl<'q, E: Encoder> Stage<'q, E> {
     }
 
     /// Whether a step may still come.
+    #[inline(never)]
     pub fn is_moving(&self) -> bool {
         self.leg.is_some() || !matches!(self.activity, Activity::Idle) || self.shared.consumed() != self.pushed
     }

@@ -59,6 +59,13 @@ impl<'de> Decoder<'de> {
         self.long_varint(bits) as u32
     }
 
+    /// The same for a number with a sign, which is the lowest bit.
+    #[inline(never)]
+    fn zigzag(&mut self, bits: u32) -> i32 {
+        let value = self.varint(bits);
+        (value >> 1) as i32 ^ -((value & 1) as i32)
+    }
+
     #[inline(never)]
     fn long_varint(&mut self, bits: u32) -> u64 {
         let (mut value, mut shift) = (0, 0);
@@ -142,11 +149,11 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
     }
 
     fn deserialize_i16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotDecoded> {
-        visitor.visit_i16(zigzag(self.varint(u16::BITS)) as i16)
+        visitor.visit_i16(self.zigzag(u16::BITS) as i16)
     }
 
     fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotDecoded> {
-        visitor.visit_i32(zigzag(self.varint(u32::BITS)))
+        visitor.visit_i32(self.zigzag(u32::BITS))
     }
 
     fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotDecoded> {
@@ -204,8 +211,8 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, NotDecoded> {
-        visitor.visit_seq(Parts { decoder: self, left: length })
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, NotDecoded> {
+        visitor.visit_seq(Parts(self))
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(self, _: &'static str, length: usize, visitor: V) -> Result<V::Value, NotDecoded> {
@@ -236,27 +243,14 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
     }
 }
 
-const fn zigzag(value: u32) -> i32 {
-    (value >> 1) as i32 ^ -((value & 1) as i32)
-}
-
-/// The parts of a compound, one behind the other.
-struct Parts<'a, 'de> {
-    decoder: &'a mut Decoder<'de>,
-    left: usize,
-}
+/// The parts of a compound, one behind the other. Not counted: whoever reads a struct, a tuple or an array asks for as many as it has.
+struct Parts<'a, 'de>(&'a mut Decoder<'de>);
 
 impl<'de> SeqAccess<'de> for Parts<'_, 'de> {
     type Error = NotDecoded;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, NotDecoded> {
-        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
-        self.left = left;
-        seed.deserialize(&mut *self.decoder).map(Some)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
+        seed.deserialize(&mut *self.0).map(Some)
     }
 }
 

@@ -9,7 +9,7 @@ use super::event::Event;
 use super::frame::{Frame, content_size, encode_frame, frame_size};
 use core::fmt;
 use postcard::experimental::max_size::MaxSize;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 /// A message that is the payload of a frame of its own kind.
 pub trait Message: Serialize + DeserializeOwned + MaxSize {
@@ -137,7 +137,14 @@ pub struct Request {
     /// One more than the last request's; the same once more for the same request.
     pub sequence: u32,
     /// What is asked for.
+    #[serde(deserialize_with = "apart")]
     pub command: Command,
+}
+
+/// Reads a command in a function of its own, to where it stays: as a part of a larger value it is taken to pieces and put together again.
+#[inline(never)]
+fn apart<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Command, D::Error> {
+    Command::deserialize(deserializer)
 }
 
 /// The answer to one request.

@@ -96,6 +96,7 @@ pub struct LinkStatistics {
 
 impl LinkStatistics {
     /// One more.
+    #[inline(never)]
     pub(super) fn count(counter: &mut u32) {
         *counter = counter.saturating_add(1);
     }

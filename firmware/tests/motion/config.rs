@@ -10,7 +10,7 @@ fn refused(config: &StageConfig) -> ConfigError {
 }
 
 /// Field, range and value of a configuration of y that was changed.
-fn bad_axis(change: impl FnOnce(&mut AxisConfig)) -> (ConfigField, i64, i64, i64) {
+fn bad_axis(change: impl FnOnce(&mut AxisConfig)) -> (ConfigField, i32, i32, i32) {
     let mut config = stage_config();
     change(&mut config.axes.y);
     match refused(&config) {
@@ -19,7 +19,7 @@ fn bad_axis(change: impl FnOnce(&mut AxisConfig)) -> (ConfigField, i64, i64, i64
     }
 }
 
-fn bad_homing(change: impl FnOnce(&mut SwitchHoming)) -> (ConfigField, i64, i64, i64) {
+fn bad_homing(change: impl FnOnce(&mut SwitchHoming)) -> (ConfigField, i32, i32, i32) {
     bad_axis(|config| {
         let Homing::Switch(homing) = &mut config.homing else { panic!() };
         change(homing);
@@ -40,6 +40,9 @@ fn mechanics() {
     assert_eq!(bad_axis(|config| config.microsteps = 512), (Microsteps, 1, 256, 512));
     // A step of less than a nanometre, none at all, and one backwards.
     assert_eq!(bad_axis(|config| config.travel_per_turn = Um::from_nm(3_199)), (TravelPerTurn, 3_200, 2_147_483_647, 3_199));
+    // No step is longer than a metre.
+    let metres = bad_axis(|config| (config.full_steps_per_turn, config.microsteps, config.travel_per_turn) = (2, 1, Um::MAX));
+    assert_eq!(metres, (TravelPerTurn, 2, 2_000_000_000, i32::MAX));
     assert_eq!(bad_axis(|config| config.travel_per_turn = Um::ZERO), (TravelPerTurn, 3_200, 2_147_483_647, 0));
     assert_eq!(bad_axis(|config| config.travel_per_turn = um(-800)), (TravelPerTurn, 3_200, 2_147_483_647, -800_000));
 
@@ -54,7 +57,7 @@ fn mechanics() {
 fn limits_are_not_swapped() {
     use ConfigField::{Max, Min};
     let swapped = bad_axis(|config| (config.min, config.max) = (um(4_000), um(0)));
-    assert_eq!(swapped, (Max, 4_000_501, 134_217_728_000_i64.min(i32::MAX.into()), 0));
+    assert_eq!(swapped, (Max, 4_000_501, i32::MAX, 0));
     assert_eq!(bad_axis(|config| config.max = config.min), (Max, 501, 2_147_483_647, 0));
     assert_eq!(bad_axis(|config| config.min = Um::MIN), (Min, -2_147_483_647, 2_147_483_647 - 501, -2_147_483_648));
     // With steps of a nanometre positions end at 2^29 of them.
@@ -75,9 +78,9 @@ fn speeds() {
     assert_eq!(bad_axis(|config| config.max_speed_um_per_s = 0), (MaxSpeed, 1, 10_416, 0));
     assert_eq!(bad_axis(|config| config.max_speed_um_per_s = 10_417), (MaxSpeed, 1, 10_416, 10_417));
     // From rest to full speed in 100 s.
-    assert_eq!(bad_axis(|config| config.acceleration_um_per_s2 = 0), (Acceleration, 50, u32::MAX.into(), 0));
-    assert_eq!(bad_axis(|config| config.acceleration_um_per_s2 = 49), (Acceleration, 50, u32::MAX.into(), 49));
-    assert_eq!(bad_axis(|config| config.sudden_stop_um_per_s = 0), (SuddenStop, 1, u32::MAX.into(), 0));
+    assert_eq!(bad_axis(|config| config.acceleration_um_per_s2 = 0), (Acceleration, 50, i32::MAX, 0));
+    assert_eq!(bad_axis(|config| config.acceleration_um_per_s2 = 49), (Acceleration, 50, i32::MAX, 49));
+    assert_eq!(bad_axis(|config| config.sudden_stop_um_per_s = 0), (SuddenStop, 1, i32::MAX, 0));
 }
 
 #[test]
