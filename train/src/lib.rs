@@ -60,13 +60,13 @@ pub use boundary::distance_to_boundary;
 pub use checkpoint::TrainedNetwork;
 pub use classify::{
     BinaryBlock, Calibration, ClassifierEvent, ClassifierSettings, ReliabilityBin, apply_classifier, binary_labels_from_masks,
-    fit_classifier, low_resolution_map, read_binary_blocks, write_binary_blocks, write_low_resolution_maps,
+    fit_classifier, known_blocks, low_resolution_map, read_binary_blocks, write_binary_blocks, write_low_resolution_maps,
 };
 pub use collapse::{LabelStatistics, LabelTracker, collapse, table as statistics_table};
-pub use config::{FitOptions, RunConfig, Schedule, StopOn};
+pub use config::{CountTarget, FitOptions, RunConfig, Schedule, StopOn};
 pub use data::{
     Augmentation, Batch, Block, BlockPixels, BlockReader, CacheEvent, DataCard, Dataset, ImageSource, ImageStore, Loader, LoaderSettings,
-    MAX_LABELS, OnCorrupt, ReaderOptions, SkippedImage, UNKNOWN_CLASS, WholeImage, read_blocks, write_blocks,
+    MAX_LABELS, Member, OnCorrupt, ReaderOptions, SkippedImage, UNKNOWN_CLASS, WholeImage, Windows, read_blocks, write_blocks,
 };
 pub use device::{CudaPart, CudaVersion, DeviceChoice, DeviceError, Gpu, ParseDeviceError};
 pub use doctor::{CudaFound, Diagnosis, KernelCheck, Processor, Vectors, doctor};
@@ -78,7 +78,8 @@ pub use fit::{BenchSettings, Observer, Parts, StepBench, Summary, Times, Timing,
 pub use label::{LabelSettings, label_from_masks};
 pub use label_weights::LabelWeights;
 pub use loss::{
-    BatchMoments, BatchTarget, PastMoments, TensorScalar, ValidPixels, batch_loss, cross_entropy, known_cross_entropy, moments_loss,
+    BatchMoments, BatchTarget, LabelTarget, PastMoments, TensorScalar, ValidPixels, batch_loss, cross_entropy, known_cross_entropy,
+    label_loss, moments_loss,
 };
 pub use metrics::{StepReport, ValidationReport};
 pub use network::{

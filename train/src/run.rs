@@ -3,7 +3,7 @@
 
 use crate::config::{FitOptions, RunConfig};
 use crate::csv_file::write_csv;
-use crate::data::{Block, Dataset, check_inside, hex, read_blocks};
+use crate::data::{Block, Dataset, Windows, check_inside, hex, read_blocks};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::prior::Prior;
@@ -23,6 +23,8 @@ pub struct Run {
     pub(crate) data: Dataset,
     /// Blocks that are trained on.
     pub(crate) blocks: Arc<Vec<Block>>,
+    /// Windows over these blocks, which go through the network instead of them.
+    pub(crate) windows: Option<Arc<Windows>>,
     /// Blocks that are watched.
     pub(crate) validation: Arc<Vec<Block>>,
     pub(crate) prior: Prior,
@@ -56,6 +58,7 @@ impl Run {
         check(&data, &blocks, &prior, &config, &prior_file)?;
         config.data_digest = digest(&data, &blocks, &prior, &config)?;
         let (training, validation) = split(&data, &blocks, &config)?;
+        let windows = windows(&data, &training, &config)?;
         let folder = RunFolder::for_training(output, false)?;
         write_csv(&folder.path("blocks.csv"), &blocks)?;
         prior.write(&folder.path("prior.csv"))?;
@@ -65,6 +68,7 @@ impl Run {
             data: view(data, &config),
             config,
             blocks: training,
+            windows,
             validation,
             prior,
             resume: false,
@@ -118,8 +122,9 @@ impl Run {
             return Err(Error::setting("data", format!("the images that the run started with (digest {})", config.data_digest), found));
         }
         let (training, validation) = split(&data, &blocks, &config)?;
+        let windows = windows(&data, &training, &config)?;
         let data = view(data, &config);
-        Ok(Self { folder, data, config, blocks: training, validation, prior, resume, processes: Processes::ALONE })
+        Ok(Self { folder, data, config, blocks: training, windows, validation, prior, resume, processes: Processes::ALONE })
     }
 
     /// The same run, trained by several processes of which this is one: each takes a share of every batch, and a GPU of its own.
@@ -128,6 +133,9 @@ impl Run {
     /// More processes than blocks go through the network at once; a GPU that is not there.
     pub fn among(mut self, processes: Processes) -> Result<Self> {
         let at_once = self.config.groups_at_once * self.config.group;
+        if self.windows.is_some() && processes.count > 1 {
+            return Err(Error::setting("processes", "1 with --window", processes.count));
+        }
         if processes.count > at_once {
             return Err(Error::setting("processes", format!("at most the {at_once} blocks that go through at once"), processes.count));
         }
@@ -144,6 +152,17 @@ impl Run {
     /// Pixels of a block.
     pub(crate) fn block_pixels(&self) -> usize {
         self.blocks[0].width as usize * self.blocks[0].height as usize
+    }
+
+    /// What goes through the network: windows, or the blocks themselves.
+    pub(crate) fn samples(&self) -> &Arc<Vec<Block>> {
+        self.windows.as_ref().map_or(&self.blocks, |windows| windows.windows())
+    }
+
+    /// Columns and rows of each.
+    pub(crate) fn sample_size(&self) -> (usize, usize) {
+        let first = &self.samples()[0];
+        (first.width as usize, first.height as usize)
     }
 
     /// The settings.
@@ -192,11 +211,20 @@ fn check(data: &Dataset, blocks: &[Block], prior: &Prior, config: &RunConfig, pr
         }
         check_inside(block, sizes[block.image.as_str()])?;
     }
-    if !first.width.is_multiple_of(alignment) || !first.height.is_multiple_of(alignment) {
-        let expected = format!("multiples of {alignment} px, for a network of depth {}", config.network.depth);
-        return Err(Error::setting("block size", expected, format!("{} x {} px", first.width, first.height)));
+    let expected = || format!("multiples of {alignment} px, for a network of depth {}", config.network.depth);
+    if config.window > 0 {
+        if !config.window.is_multiple_of(alignment) {
+            return Err(Error::setting("window", expected(), config.window));
+        }
+    } else if !first.width.is_multiple_of(alignment) || !first.height.is_multiple_of(alignment) {
+        return Err(Error::setting("block size", expected(), format!("{} x {} px", first.width, first.height)));
     }
     Ok(())
+}
+
+fn windows(data: &Dataset, blocks: &Blocks, config: &RunConfig) -> Result<Option<Arc<Windows>>> {
+    let lay = || Windows::lay(Arc::clone(blocks), config.window, |image| data.size(image)).map(Arc::new);
+    (config.window > 0).then(lay).transpose()
 }
 
 /// Blocks, shared with the threads that read them.

@@ -5,6 +5,7 @@ use crate::data::{Block, Dataset, class_fractions};
 use crate::error::{Error, Result};
 use crate::label::grid;
 use crate::prior::CANCER;
+use lsr_core::LabelBins;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -48,6 +49,20 @@ pub fn binary_labels_from_masks(data: &Dataset, block_px: u32, stride_px: u32, c
         }
     }
     Ok(blocks)
+}
+
+/// Labels of these blocks as they are known, without a classifier: a probability of 0 or 1, and the paper's bin z of it.
+///
+/// # Errors
+/// None of these blocks can be in no bin; the signature is that of the bins.
+pub fn known_blocks(labels: &[BinaryBlock]) -> Result<Vec<Block>> {
+    let bins = LabelBins::<f64, 9>::paper();
+    let block = |label: &BinaryBlock| {
+        let probability = f64::from(u8::from(label.cancer));
+        let BinaryBlock { x, y, width, height, .. } = *label;
+        Ok(Block { image: label.image.clone(), x, y, width, height, probability, z: bins.label(probability)? })
+    };
+    labels.iter().map(block).collect()
 }
 
 /// Reads blocks with one bit each.

@@ -33,7 +33,7 @@ mod score;
 mod settings;
 
 pub use apply::apply_classifier;
-pub use binary::{BinaryBlock, binary_labels_from_masks, read_binary_blocks, write_binary_blocks};
+pub use binary::{BinaryBlock, binary_labels_from_masks, known_blocks, read_binary_blocks, write_binary_blocks};
 pub use calibration::{Calibration, ReliabilityBin};
 pub use fit::{ClassifierEvent, fit_classifier};
 pub use map::{low_resolution_map, write_low_resolution_maps};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(crate) struct LabelArgs {
     /// Folder with images/ and masks/
-    #[arg(long, value_name = "DIR", required = true)]
+    #[arg(long, value_name = "DIR", required_unless_present = "known", conflicts_with = "known")]
     pub(crate) data: Vec<PathBuf>,
     /// Only images whose name matches one of these patterns, such as '1067*' or '1069[0-3]'
     #[arg(long, value_name = "PATTERN", num_args = 1..)]
@@ -18,16 +18,19 @@ pub(crate) struct LabelArgs {
     #[arg(long, value_name = "PX")]
     pub(crate) stride: Option<u32>,
     /// Simulate the labels from the masks
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "known", conflicts_with = "known")]
     pub(crate) from_masks: bool,
+    /// Labels that are known (CSV: image,x,y,width,height,cancer): they become blocks with a probability of 0 or 1, for `fit --count-target label`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) known: Option<PathBuf>,
     /// Standard deviation of the noise that a classifier would add to the probability
-    #[arg(long, value_name = "SD", default_value_t = 0.0, conflicts_with = "binary")]
+    #[arg(long, value_name = "SD", default_value_t = 0.0, conflicts_with_all = ["binary", "known"])]
     pub(crate) noise: f64,
     /// Seed of the noise
-    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "binary")]
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with_all = ["binary", "known"])]
     pub(crate) seed: u64,
     /// Write cancer or not (1 or 0) instead of a probability and z: what `classify fit` learns from
-    #[arg(long)]
+    #[arg(long, conflicts_with = "known")]
     pub(crate) binary: bool,
     /// A block is cancer where more than this fraction of it is
     #[arg(long, value_name = "FRACTION", default_value_t = 0.5, requires = "binary")]

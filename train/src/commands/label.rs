@@ -5,6 +5,12 @@ use crate::commands::labels_counted;
 use lsr_train::{Dataset, LabelSettings, Result};
 
 pub(crate) fn label(args: &LabelArgs) -> Result<()> {
+    if let Some(known) = &args.known {
+        let blocks = lsr_train::known_blocks(&lsr_train::read_binary_blocks(known)?)?;
+        lsr_train::write_blocks(&args.output, &blocks)?;
+        eprintln!("{} blocks in {} ({})", blocks.len(), args.output.display(), labels_counted(&blocks));
+        return Ok(());
+    }
     let data = Dataset::open(&args.data)?.select(&args.images)?;
     let (block_px, stride_px) = (args.block, args.stride.unwrap_or(args.block));
     let text = if args.binary {

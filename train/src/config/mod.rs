@@ -27,6 +27,18 @@ pub enum StopOn {
     Dice,
 }
 
+/// What the predicted count of a block is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum CountTarget {
+    /// The count prior N(eta, rho^2) of its label z: label super-resolution as published.
+    #[default]
+    Prior,
+    /// The block's own label, the probability that cancer makes up at least `label_threshold` of it.
+    Label,
+}
+
 /// The settings of a run, complete and checked: `config.toml` of its folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +61,18 @@ pub struct RunConfig {
     pub variance: VarianceModel,
     /// Variance convention inside logarithms.
     pub log_variance: VarianceModel,
+    /// What predicted counts are compared with.
+    #[serde(default)]
+    pub count_target: CountTarget,
+    /// Count from which a block is called cancer.
+    #[serde(default = "default_label_threshold")]
+    pub label_threshold: f64,
+    /// How far from it a count must be to be sure of the label.
+    #[serde(default = "default_label_softness")]
+    pub label_softness: f64,
+    /// Side of the windows that go through the network, in pixels; 0: each block by itself.
+    #[serde(default)]
+    pub window: u32,
     /// Blocks in a group.
     pub group: usize,
     /// Groups in a batch.
@@ -119,6 +143,14 @@ pub struct RunConfig {
     pub stabilisers: Stabilisers<f64>,
 }
 
+const fn default_label_threshold() -> f64 {
+    0.5
+}
+
+const fn default_label_softness() -> f64 {
+    0.09
+}
+
 impl RunConfig {
     /// The loss.
     ///
@@ -134,6 +166,9 @@ impl RunConfig {
             self.classes = (0..classes).map(|class| format!("class {class}")).collect();
         }
         self.network.outputs = if classes == 2 { 1 } else { classes };
+        if classes != 2 && self.count_target == CountTarget::Label {
+            return Err(Error::setting("count_target", "prior for a count prior of more than two classes", "label"));
+        }
         if !self.class_weights.is_empty() && self.class_weights.len() != self.classes.len() {
             let expected = format!("one weight for each of {} classes, or none", self.classes.len());
             return Err(Error::setting("class_weights", expected, self.class_weights.len()));
@@ -155,7 +190,7 @@ impl RunConfig {
         self.loss()?;
         self.augmentation.check()?;
         let whole = [
-            ("group", self.group, self.scheme.least_blocks(), 10_000),
+            ("group", self.group, if self.count_target == CountTarget::Label { 1 } else { self.scheme.least_blocks() }, 10_000),
             ("groups", self.groups, 1, 10_000),
             ("groups_at_once", self.groups_at_once, 1, self.groups),
             ("queue", self.queue, 0, 100_000),
@@ -186,6 +221,8 @@ impl RunConfig {
             ("threshold", self.threshold, 0.001, 0.999),
             ("clip_norm", self.clip_norm.unwrap_or(1.0), 1e-12, 1e12),
             ("ema", self.ema.unwrap_or(0.5), 0.0, 0.999_999),
+            ("label_threshold", self.label_threshold, 0.01, 0.99),
+            ("label_softness", self.label_softness, 1e-3, 10.0),
             ("mask_fraction", self.mask_fraction, 0.0, 1.0),
             ("count_weight", self.count_weight, 0.0, 1e6),
             ("cross_entropy_weight", self.cross_entropy_weight, 0.0, 1e6),
@@ -195,6 +232,15 @@ impl RunConfig {
             if !(min..=max).contains(&value) {
                 return Err(Error::setting(name, format!("{min} to {max}"), value));
             }
+        }
+        if self.window > 0 && self.group > 1 {
+            return Err(Error::setting("group", "1 with --window: each of its blocks is compared by itself", self.group));
+        }
+        if self.window > 0 && self.count_target == CountTarget::Prior && self.scheme != Scheme::Intra {
+            return Err(Error::setting("scheme", "intra, or --count-target label, with --window", self.scheme));
+        }
+        if self.queue > 0 && self.count_target == CountTarget::Label {
+            return Err(Error::setting("queue", "0 with --count-target label, which has no group", self.queue));
         }
         if self.queue > 0 && self.scheme == Scheme::Intra {
             return Err(Error::setting("queue", "0 for scheme intra, which has no group", self.queue));

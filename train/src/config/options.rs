@@ -1,6 +1,6 @@
 //! What clap reads from flags and serde from a TOML file, and the defaults where neither says anything.
 
-use super::{RunConfig, Schedule, StopOn};
+use super::{CountTarget, RunConfig, Schedule, StopOn, default_label_softness, default_label_threshold};
 use crate::data::{Augmentation, OnCorrupt};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
@@ -48,10 +48,24 @@ pub struct FitOptions {
     /// Smallest standard deviation of the prior [default: the preset's]
     #[arg(long, value_name = "X")]
     pub rho_floor: Option<f64>,
-    /// Blocks of one label in a group [default: 15]
+    /// What the predicted count of a block is compared with: prior (the count prior of its z) or label (its own probability, as that of having at
+    /// least --label-threshold of cancer) [default: prior]
+    #[arg(long)]
+    pub count_target: Option<CountTarget>,
+    /// Share of cancer from which a block was called cancer, for --count-target label [default: 0.5]
+    #[arg(long, value_name = "SHARE")]
+    pub label_threshold: Option<f64>,
+    /// How far from that share a predicted count must be to be sure of the label [default: 0.09]
+    #[arg(long, value_name = "X")]
+    pub label_softness: Option<f64>,
+    /// Side in pixels of the windows that go through the network, so that blocks are seen with what is around them; every block inside one counts
+    /// [default: 0, each block by itself]
+    #[arg(long, value_name = "PX")]
+    pub window: Option<u32>,
+    /// Blocks of one label in a group [default: 15; 1 with --window]
     #[arg(long, value_name = "N")]
     pub group: Option<usize>,
-    /// Groups in a batch [default: 2]
+    /// Groups (or windows) in a batch [default: 2; 8 with --window]
     #[arg(long, value_name = "N")]
     pub groups: Option<usize>,
     /// Groups that go through the network at once, for less memory: the batch is cut into groups / N parts whose gradients are added
@@ -212,6 +226,10 @@ impl FitOptions {
             preset,
             scheme,
             distance,
+            count_target,
+            label_threshold,
+            label_softness,
+            window,
             variance_floor,
             log_offset,
             denominator_epsilon,
@@ -276,7 +294,8 @@ impl FitOptions {
             .um_per_px
             .or(stated_um_per_px)
             .ok_or_else(|| Error::setting("um_per_px", "the images' pixel size, from --um-per-px or dataset.toml", "neither"))?;
-        let groups = self.groups.unwrap_or(2);
+        let window = self.window.unwrap_or(0);
+        let groups = self.groups.unwrap_or(if window > 0 { 8 } else { 2 });
         let checkpoint_every = self.checkpoint_every.unwrap_or(100);
         let config = RunConfig {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -288,7 +307,11 @@ impl FitOptions {
             distance: self.distance.unwrap_or(preset.distance()),
             variance: preset.variance_model(),
             log_variance: preset.log_variance_model(),
-            group: self.group.unwrap_or(15),
+            count_target: self.count_target.unwrap_or_default(),
+            label_threshold: self.label_threshold.unwrap_or(default_label_threshold()),
+            label_softness: self.label_softness.unwrap_or(default_label_softness()),
+            window,
+            group: self.group.unwrap_or(if window > 0 { 1 } else { 15 }),
             groups,
             groups_at_once: self.groups_at_once.unwrap_or(groups),
             sampling: self.sampling.unwrap_or_default(),

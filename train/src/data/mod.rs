@@ -29,6 +29,7 @@ mod store;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tiff_window;
+mod windows;
 
 pub use augment::Augmentation;
 pub use block::{Block, MAX_LABELS, read_blocks, write_blocks};
@@ -40,6 +41,7 @@ pub use mask::UNKNOWN_CLASS;
 pub use reader::{BlockPixels, BlockReader, CacheEvent, ReaderOptions};
 pub use source::{ImageSource, WholeImage};
 pub use store::ImageStore;
+pub use windows::{Member, Windows};
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {

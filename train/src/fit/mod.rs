@@ -167,10 +167,10 @@ fn loader(run: &Run, from: usize, observer: &mut dyn Observer, stop: &AtomicBool
     let options = ReaderOptions {
         memory_bytes: config.image_memory << 20,
         cache: config.cache.clone(),
-        with_masks: with_masks(config, run.blocks.len()),
+        with_masks: with_masks(config, run.samples().len()),
         classes: config.classes.len(),
     };
-    let reader = BlockReader::with_events(run.data.clone(), Arc::clone(&run.blocks), options, |event| {
+    let reader = BlockReader::with_events(run.data.clone(), Arc::clone(run.samples()), options, |event| {
         match event {
             CacheEvent::Rebuild { path, reason } => observer.warn(&format!("{}: {reason}; building it anew", path.display())),
             CacheEvent::Progress { done, blocks } => observer.caching(done, blocks),
@@ -183,7 +183,8 @@ fn loader(run: &Run, from: usize, observer: &mut dyn Observer, stop: &AtomicBool
     })?;
     Ok(Loader::start(LoaderSettings {
         reader: Arc::new(reader),
-        sampler: Arc::new(Sampler::new(&run.blocks, config.group, config.groups, &config.sampling, config.seed)?),
+        sampler: Arc::new(Sampler::new(run.samples(), config.group, config.groups, &config.sampling, config.seed)?),
+        windows: run.windows.clone(),
         augmentation: config.augmentation,
         seed: config.seed,
         share: run.share(),

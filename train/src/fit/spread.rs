@@ -7,13 +7,12 @@
 //! so that its numbers are those of several to the last bit, but for the order of sums over blocks.
 
 use crate::error::{Error, Result};
-use crate::loss::{BatchMoments, BatchTarget, ValidPixels, moments_loss};
+use crate::loss::{BatchMoments, ValidPixels};
 use crate::network::Network;
 use crate::processes::Processes;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
-use lsr_core::Loss;
 use std::ops::Range;
 
 /// What this process knows of a part after its forward pass.
@@ -100,7 +99,13 @@ impl Own {
 
 impl All {
     /// The loss of the counts, `[1]`, without gradient; and what goes back into this process's network as the loss would.
-    pub(super) fn loss(&self, own: &Own, blocks: &Blocks, target: BatchTarget, loss: &Loss<f64>, device: &Device) -> [Tensor<1>; 2] {
+    pub(super) fn loss(
+        &self,
+        own: &Own,
+        blocks: &Blocks,
+        loss: impl FnOnce(&BatchMoments) -> Tensor<1>,
+        device: &Device,
+    ) -> [Tensor<1>; 2] {
         let [groups, size, classes] = blocks.shape;
         let pixels = if self.pixels.iter().all(|&n| n as usize == blocks.pixels) {
             ValidPixels::All(blocks.pixels)
@@ -110,7 +115,7 @@ impl All {
         };
         let (counts, bernoulli) = (self.counts.clone().require_grad(), self.bernoulli.clone().require_grad());
         let moments = BatchMoments { counts: counts.clone(), bernoulli: bernoulli.clone(), pixels };
-        let loss = moments_loss(&moments, target, loss);
+        let loss = loss(&moments);
         let gradients = loss.backward();
         let back = |leaf: &Tensor<3>, own: &Tensor<3>| {
             let all = leaf.grad(&gradients)?.reshape([1, groups * size, classes]);

@@ -1,16 +1,17 @@
 //! One step: a batch through the network, the loss, its gradient, the optimiser.
 
 use super::outcome::{Numbers, Outcome, read};
-use super::part::{Part, parts};
+use super::part::{Part, label_groups, parts};
 use super::shown_class;
 use super::spread::{Blocks, Own, sum_gradients};
-use super::target::target;
+use super::target::{label_target, target};
 use super::timing::Timing;
 use crate::checkpoint::TrainingState;
 use crate::collapse::{LabelStatistics, LabelTracker};
+use crate::config::CountTarget;
 use crate::data::{Batch, BlockReader, ReaderOptions};
 use crate::error::{Error, Result};
-use crate::loss::{BatchMoments, known_cross_entropy};
+use crate::loss::{BatchMoments, known_cross_entropy, label_loss, moments_loss, window_moments};
 use crate::metrics::StepReport;
 use crate::network::{Gradients, from_u8, input_from_rgb8, probabilities};
 use crate::prior::CANCER;
@@ -19,6 +20,7 @@ use crate::run::Run;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
 use lsr_core::Loss;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -95,13 +97,14 @@ impl<'a> Trainer<'a> {
         }
         self.timing.optimizer_s += self.seconds_since(started);
         self.timing.steps += 1;
-        self.timing.blocks += batch.images.len() / 3 / self.run.block_pixels();
+        let (width, height) = self.run.sample_size();
+        self.timing.blocks += batch.images.len() / 3 / (width * height);
         self.report(batch, share, read(told, self.step())?, learning_rate)
     }
 
     fn forward(&mut self, part: &Part) -> Result<(Outcome, Gradients)> {
         let processes = self.run.processes;
-        let (width, height) = (self.run.blocks[0].width as usize, self.run.blocks[0].height as usize);
+        let (width, height) = self.run.sample_size();
         let started = Instant::now();
         let input = input_from_rgb8(part.images, part.blocks, height, width, &self.device);
         let (logits, gradients) = self.state.model.forward_among(input, processes); // [blocks, outputs, h, w]
@@ -116,19 +119,15 @@ impl<'a> Trainer<'a> {
     /// The loss over the blocks of all processes.
     pub(super) fn outcome(&self, part: &Part, logits: Tensor<4>) -> Result<Outcome> {
         let config = &self.run.config;
-        let own = Own {
-            moments: self.moments(part, logits.clone()),
-            pixels: part.valid_pixels(),
-            cross_entropy: self.cross_entropy(part, &logits),
-        };
+        let (moments, pixels) = self.moments(part, logits.clone());
+        let own = Own { moments, pixels, cross_entropy: self.cross_entropy(part, &logits) };
         let blocks = Blocks {
             shape: [part.groups.len(), config.group, config.network.outputs],
-            own: self.run.share().range(),
+            own: if part.members.is_some() { 0..part.groups.len() } else { self.run.share().range() },
             pixels: self.run.block_pixels(),
         };
         let all = own.among(self.run.processes, &blocks, &self.device)?;
-        let target = target(part.groups, config, &self.run.prior, &self.state.progress.queue, &self.device);
-        let [loss, surrogate] = all.loss(&own, &blocks, target, &self.loss, &self.device);
+        let [loss, surrogate] = all.loss(&own, &blocks, |moments| self.count_loss(part, moments), &self.device);
         // Both parts of the mean have the number of all known pixels.
         let known = all.cross_entropy.as_ref().map_or(0.0, |(_, known)| *known);
         let mean = |sum: Option<(Tensor<1>, f64)>| sum.filter(|_| known > 0.0).map(|(sum, _)| sum.div_scalar(known));
@@ -143,15 +142,30 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// Moments of the share's blocks, `[1, blocks, outputs]`.
-    fn moments(&self, part: &Part, logits: Tensor<4>) -> BatchMoments {
+    /// What predicted counts cost, `[1]`.
+    fn count_loss(&self, part: &Part, moments: &BatchMoments) -> Tensor<1> {
+        let config = &self.run.config;
+        match config.count_target {
+            CountTarget::Prior => {
+                let target = target(&part.groups, config, &self.run.prior, &self.state.progress.queue, &self.device);
+                moments_loss(moments, target, &self.loss)
+            }
+            CountTarget::Label => label_loss(moments, &label_target(&part.groups, config, &self.run.blocks, &self.device)),
+        }
+    }
+
+    /// Moments of the share's blocks, `[1, blocks, outputs]`, and each one's valid pixels.
+    fn moments(&self, part: &Part, logits: Tensor<4>) -> (BatchMoments, Vec<u32>) {
+        let predicted = probabilities(logits);
+        if let Some(members) = part.members {
+            return window_moments(predicted, members, part.valid, &self.device);
+        }
         let (outputs, pixels) = (self.run.config.network.outputs, self.run.block_pixels());
-        let predicted = probabilities(logits).reshape([1, part.blocks, outputs, pixels]);
         let valid = part.valid.map(|valid| {
             let ones: Vec<u8> = valid.iter().map(|&v| u8::from(v != 0)).collect();
             from_u8(ones, [1, part.blocks, pixels], &self.device)
         });
-        BatchMoments::of(predicted, valid)
+        (BatchMoments::of(predicted.reshape([1, part.blocks, outputs, pixels]), valid), part.valid_pixels())
     }
 
     /// Sum of the cross-entropy of the share's pixels of known class, and their number; none where it has no weight or no mask may be read.
@@ -183,15 +197,25 @@ impl<'a> Trainer<'a> {
         let cross_entropy = (!entropies.is_empty()).then(|| entropies.iter().map(|entropy| share * entropy).sum());
         let mut statistics = Vec::new();
         let mut moments = parts.into_iter().flat_map(|part| part.moments);
-        for group in &batch.groups {
-            let blocks: Vec<Vec<PastBlock>> = moments.by_ref().take(config.group).collect();
+        // With windows, the blocks of a label are one group here.
+        let groups: Vec<(usize, Vec<Vec<PastBlock>>)> = match batch.members.as_deref() {
+            None => batch.groups.iter().map(|group| (group.label, moments.by_ref().take(config.group).collect())).collect(),
+            Some(members) => {
+                let mut by_label: BTreeMap<usize, Vec<_>> = BTreeMap::new();
+                for (group, block) in label_groups(members, self.run).into_iter().zip(moments) {
+                    by_label.entry(group.label).or_default().push(block);
+                }
+                by_label.into_iter().collect()
+            }
+        };
+        for (label, blocks) in groups {
             let counts: Vec<f64> = blocks.iter().map(|block| f64::from(block[class].mean)).collect();
             let mut single = LabelTracker::default();
-            single.push(group.label, counts.clone());
+            single.push(label, counts.clone());
             statistics.extend(single.statistics(&self.run.prior, CANCER));
-            self.state.progress.tracker.push(group.label, counts);
+            self.state.progress.tracker.push(label, counts);
             for block in blocks {
-                self.state.progress.queue.push(group.label, block);
+                self.state.progress.queue.push(label, block);
             }
         }
         if !loss.is_finite() {

@@ -1,7 +1,8 @@
 //! What the counts of a batch's groups are compared with.
 
 use crate::config::RunConfig;
-use crate::loss::{BatchTarget, PastMoments};
+use crate::data::Block;
+use crate::loss::{BatchTarget, LabelTarget, PastMoments};
 use crate::prior::{CANCER, Prior};
 use crate::queue::MomentQueue;
 use crate::sampler::SampledGroup;
@@ -38,5 +39,21 @@ pub(super) fn target(groups: &[SampledGroup], config: &RunConfig, prior: &Prior,
         std: table(&|z, class| count(z, class).map_or(f64::NAN, |count| count.std)),
         weight: weighted.then(|| table(&|z, class| config.label_weights.of(z) * config.class_weight(first + class))),
         past,
+    }
+}
+
+/// The labels of every group's blocks.
+pub(super) fn label_target(groups: &[SampledGroup], config: &RunConfig, blocks: &[Block], device: &Device) -> LabelTarget {
+    let size = groups.first().map_or(0, |group| group.blocks.len());
+    let table = |value: &dyn Fn(&Block) -> f64| {
+        let values: Vec<f32> = groups.iter().flat_map(|group| &group.blocks).map(|&index| value(&blocks[index]) as f32).collect();
+        Tensor::<2>::from_data(TensorData::new(values, [groups.len(), size]), device)
+    };
+    let weighted = !config.class_weights.is_empty() || !config.label_weights.is_empty();
+    LabelTarget {
+        probability: table(&|block| block.probability),
+        weight: weighted.then(|| table(&|block| config.label_weights.of(block.z) * config.class_weight(CANCER))),
+        threshold: config.label_threshold,
+        softness: config.label_softness,
     }
 }

@@ -4,6 +4,7 @@
 //! REPORT/settings.toml                    what all numbers follow from
 //! REPORT/data/                            the images at the scale of the experiment
 //! REPORT/seed-N/classifier/ blocks.csv prior.csv     the block classifier, its labels, the count prior
+//! REPORT/seed-N/known-blocks.csv known-prior.csv     the binary labels as they are, and their count prior
 //! REPORT/seed-N/SYSTEM/run/ masks/ result.json       each system; what is there is not made again
 //! REPORT/table.md results.json results.csv report.html figures/
 //! ```
@@ -192,7 +193,12 @@ impl Work<'_> {
             prior: Some(self.lesson.prior.clone()),
             ..self.plan.fit_options(self.seed, self.device)
         };
-        let mut outcome = match system.options(common) {
+        let common = if system.method == Method::Labels {
+            FitOptions { blocks: Some(self.lesson.known_blocks.clone()), prior: Some(self.lesson.known_prior.clone()), ..common }
+        } else {
+            common
+        };
+        let mut outcome = match system.options(common, self.plan.block_px()) {
             None => judge(self.plan, &test, &self.lesson.test_blocks, &prior, &masks, |name| {
                 let blocks: Vec<Block> = self.lesson.test_blocks.iter().filter(|block| block.image == name).cloned().collect();
                 low_resolution_map(&blocks, test.size(name)?)

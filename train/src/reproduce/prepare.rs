@@ -4,7 +4,7 @@
 use super::Progress;
 use super::settings::{Plan, ReproduceSettings};
 use crate::atomic;
-use crate::classify::{apply_classifier, binary_labels_from_masks, fit_classifier, write_binary_blocks};
+use crate::classify::{apply_classifier, binary_labels_from_masks, fit_classifier, known_blocks, write_binary_blocks};
 use crate::data::{Block, Dataset, hex, read_blocks, write_blocks};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
@@ -122,6 +122,10 @@ pub(super) struct Lesson {
     pub(super) blocks: PathBuf,
     /// Count prior.
     pub(super) prior: PathBuf,
+    /// The binary labels that the classifier learned from, as blocks.
+    pub(super) known_blocks: PathBuf,
+    /// The count prior of both.
+    pub(super) known_prior: PathBuf,
     /// Blocks of the test images, as the classifier judges them.
     pub(super) test_blocks: Vec<Block>,
 }
@@ -141,7 +145,13 @@ pub(super) fn lesson(
     let select = |names: &[String]| data.clone().select(&names.iter().map(|name| glob::Pattern::escape(name)).collect::<Vec<_>>());
     let (training, test) = (select(&plan.training)?, select(&plan.test)?);
     let classifier = output.join("classifier");
-    let lesson = Lesson { blocks: output.join("blocks.csv"), prior: output.join("prior.csv"), test_blocks: Vec::new() };
+    let lesson = Lesson {
+        blocks: output.join("blocks.csv"),
+        prior: output.join("prior.csv"),
+        known_blocks: output.join("known-blocks.csv"),
+        known_prior: output.join("known-prior.csv"),
+        test_blocks: Vec::new(),
+    };
     let test_blocks = output.join("test-blocks.csv");
     atomic::make_folder(output)?;
     // Each file is whole or not there, so what is there need not be made again.
@@ -154,6 +164,11 @@ pub(super) fn lesson(
         progress.stage(&format!("seed {seed}: block labels"));
         write_blocks(&lesson.blocks, &apply_classifier(&classifier, &weak, Some(plan.stride_px()), device, |_| ())?)?;
         write_blocks(&test_blocks, &apply_classifier(&classifier, &test.without_masks(), Some(plan.stride_px()), device, |_| ())?)?;
+    }
+    if !lesson.known_prior.exists() {
+        let known = known_blocks(&binary_labels_from_masks(&training, plan.block_px(), plan.stride_px(), CANCER_FROM)?)?;
+        write_blocks(&lesson.known_blocks, &known)?;
+        Prior::from_masks(&training, &known, plan.budget.annotated, seed)?.write(&lesson.known_prior)?;
     }
     if !lesson.prior.exists() {
         progress.stage(&format!("seed {seed}: count prior from {} annotated blocks a label", plan.budget.annotated));

@@ -1,6 +1,6 @@
 //! The systems that are compared: those of the paper, those of the published programs, the bounded distances, and full supervision.
 
-use crate::config::FitOptions;
+use crate::config::{CountTarget, FitOptions};
 use lsr_core::{Distance, Preset, Scheme};
 
 /// What a system is trained with.
@@ -10,8 +10,12 @@ pub enum Method {
     LowResolution,
     /// Label super-resolution: a published preset, with another scheme or distance where one is given.
     Counts(Preset, Option<Scheme>, Option<Distance>),
+    /// The binary labels themselves, of blocks seen in windows.
+    Labels,
     /// Cross-entropy on every pixel mask: what label super-resolution cannot exceed.
     Supervised,
+    /// The same in windows.
+    SupervisedWindows,
 }
 
 /// One row of the table.
@@ -32,10 +36,10 @@ pub(super) const INTRA: &str = "intra";
 /// Key of the intra+inter-instance loss as printed.
 pub(super) const INTRA_INTER: &str = "intra_inter";
 /// Key of full supervision.
-pub(super) const SUPERVISED: &str = "supervised";
+pub(super) const SUPERVISED: &str = "supervised_windows";
 
 /// Every row, in the order of the table.
-pub const SYSTEMS: [System; 11] = [
+pub const SYSTEMS: [System; 13] = [
     System { key: LOW_RESOLUTION, name: "low-resolution model", method: Method::LowResolution },
     System { key: INTRA, name: "intra (Eq. 5)", method: Method::Counts(Preset::Paper, Some(Scheme::Intra), None) },
     System { key: "inter", name: "inter (Eq. 9)", method: Method::Counts(Preset::Paper, Some(Scheme::Inter), None) },
@@ -58,16 +62,42 @@ pub const SYSTEMS: [System; 11] = [
         name: "intra+inter, Wasserstein",
         method: Method::Counts(Preset::Paper, None, Some(Distance::Wasserstein2)),
     },
-    System { key: SUPERVISED, name: "full supervision", method: Method::Supervised },
+    System { key: "labels", name: "own labels, in windows", method: Method::Labels },
+    System { key: "supervised", name: "full supervision, block by block", method: Method::Supervised },
+    System { key: SUPERVISED, name: "full supervision, in windows", method: Method::SupervisedWindows },
 ];
+
+/// Learning rate in windows.
+const WINDOW_LEARNING_RATE: f64 = 5e-3;
+/// Sigma of the stain jitter in windows.
+const WINDOW_HED_JITTER: f64 = 0.3;
+/// Decay of the weights' average in windows.
+const WINDOW_EMA: f64 = 0.99;
 
 impl System {
     /// The settings that make this system of the common ones; `None` for the low-resolution model, which is no network of this kind.
-    pub(super) fn options(&self, common: FitOptions) -> Option<FitOptions> {
+    ///
+    /// Windows are twice as wide as a block, a quarter as many as there are blocks in the other systems' batch: as many pixels.
+    pub(super) fn options(&self, common: FitOptions, block_px: u32) -> Option<FitOptions> {
+        let blocks = common.group.unwrap_or(1) * common.groups.unwrap_or(1);
+        let windows = FitOptions {
+            window: Some(2 * block_px),
+            group: Some(1),
+            groups: Some((blocks / 4).max(1)),
+            scheme: Some(Scheme::Intra),
+            count_target: Some(CountTarget::Label),
+            learning_rate: Some(WINDOW_LEARNING_RATE),
+            hed_jitter: Some(WINDOW_HED_JITTER),
+            ema: Some(WINDOW_EMA),
+            clip_norm: Some(1.0),
+            ..common.clone()
+        };
         match self.method {
             Method::LowResolution => None,
             Method::Counts(preset, scheme, distance) => Some(FitOptions { preset: Some(preset), scheme, distance, ..common }),
+            Method::Labels => Some(windows),
             Method::Supervised => Some(FitOptions { count_weight: Some(0.0), mask_fraction: Some(1.0), ..common }),
+            Method::SupervisedWindows => Some(FitOptions { count_weight: Some(0.0), mask_fraction: Some(1.0), ..windows }),
         }
     }
 }
@@ -79,9 +109,10 @@ mod tests {
     #[test]
     fn only_full_supervision_may_open_masks() {
         for system in SYSTEMS {
-            let Some(options) = system.options(FitOptions { um_per_px: Some(1.0), ..FitOptions::default() }) else { continue };
+            let Some(options) = system.options(FitOptions { um_per_px: Some(1.0), ..FitOptions::default() }, 64) else { continue };
             let config = options.resolve(None, String::new()).unwrap();
-            assert_eq!(config.opens_masks(), system.key == SUPERVISED, "{}", system.key);
+            let supervised = matches!(system.method, Method::Supervised | Method::SupervisedWindows);
+            assert_eq!(config.opens_masks(), supervised, "{}", system.key);
         }
         let keys: std::collections::BTreeSet<_> = SYSTEMS.iter().map(|system| system.key).collect();
         assert_eq!(keys.len(), SYSTEMS.len());

@@ -100,7 +100,7 @@ impl<'a> Report<'a> {
 
     /// The system without pixel masks whose masked Dice is highest, the low-resolution model aside.
     fn best(&self) -> Option<System> {
-        let weak = SYSTEMS.into_iter().filter(|system| matches!(system.method, Method::Counts(..)));
+        let weak = SYSTEMS.into_iter().filter(|system| matches!(system.method, Method::Counts(..) | Method::Labels));
         let dice = |system: &System| {
             let found = self.comparison.systems.iter().find(|summary| summary.key == system.key);
             found.and_then(|summary| summary.masked_dice.mean).unwrap_or(0.0)

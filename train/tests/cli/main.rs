@@ -13,3 +13,4 @@ mod quantize;
 mod reproduce;
 mod resume;
 mod training;
+mod windows;

@@ -4,7 +4,7 @@ use crate::program::{Workshop, text_of};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-const ROWS: usize = 11;
+const ROWS: usize = 13;
 
 /// A reproduction of a few steps on six images of 96 px.
 fn reproduce<'a>(output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -23,7 +23,15 @@ fn a_reproduction_has_every_row_and_resumes_to_the_same_numbers() {
     let table = String::from_utf8(shop.read("whole/table.md")).unwrap();
     let results = table.split("## ").find(|part| part.starts_with("Results")).unwrap();
     assert_eq!(results.lines().filter(|line| line.starts_with('|')).count(), ROWS + 2, "{results}");
-    for row in ["low-resolution model", "intra (Eq. 5)", "inter (Eq. 9)", "intra+inter (Eq. 9, 11)", "Wasserstein", "full supervision"] {
+    for row in [
+        "low-resolution model",
+        "intra (Eq. 5)",
+        "inter (Eq. 9)",
+        "intra+inter (Eq. 9, 11)",
+        "Wasserstein",
+        "own labels, in windows",
+        "full supervision, in windows",
+    ] {
         assert!(results.contains(row), "{row}");
     }
     assert!(table.contains("## Collapsed systems"), "{table}");
@@ -70,7 +78,14 @@ fn no_pixel_mask_reaches_a_weakly_supervised_system() {
     let shop = Workshop::with_data();
     shop.succeeds(&reproduce("a", &["--seeds", "1"]));
     // Between the labels and the training, every mask of the experiment is replaced by noise: classifier, labels and prior are what they were.
-    for part in ["settings.toml", "seed-0/blocks.csv", "seed-0/test-blocks.csv", "seed-0/prior.csv"] {
+    for part in [
+        "settings.toml",
+        "seed-0/blocks.csv",
+        "seed-0/test-blocks.csv",
+        "seed-0/prior.csv",
+        "seed-0/known-blocks.csv",
+        "seed-0/known-prior.csv",
+    ] {
         std::fs::create_dir_all(shop.path("b/seed-0")).unwrap();
         shop.write(&format!("b/{part}"), shop.read(&format!("a/{part}")));
     }
@@ -94,10 +109,13 @@ fn no_pixel_mask_reaches_a_weakly_supervised_system() {
         "kl_predicted_target",
         "kl_target_predicted",
         "wasserstein2",
+        "labels",
     ];
     for system in weak {
         assert!(weights("a", system) == weights("b", system), "{system} has seen a mask");
     }
     // Full supervision has: this test can fail.
-    assert!(weights("a", "supervised") != weights("b", "supervised"));
+    for system in ["supervised", "supervised_windows"] {
+        assert!(weights("a", system) != weights("b", system), "{system} has not seen its masks");
+    }
 }

@@ -50,6 +50,11 @@ impl Augmentation {
         Ok(())
     }
 
+    /// By which of the eight symmetries [`Augmentation::apply`] turns a square block: bit 0 mirrors x, bit 1 mirrors y, bit 2 swaps the axes first.
+    pub(super) fn symmetry(&self, seed: u64, step: usize, slot: usize) -> u8 {
+        if self.geometric { draw_symmetry(&mut stream(seed, step, slot)) } else { 0 }
+    }
+
     /// Changes the block in place `slot` of a batch, `size` (width, height) in pixels. What is done follows from (seed, step, slot) alone:
     /// neither the other blocks nor the threads have a part in it. Validity and classes turn with the pixels.
     ///
@@ -63,7 +68,7 @@ impl Augmentation {
         }
         let mut random = stream(seed, step, slot);
         if self.geometric {
-            let symmetry = random.random_range(0..8_u8);
+            let symmetry = draw_symmetry(&mut random);
             symmetry::turn::<3>(&mut pixels.rgb, size, symmetry);
             for plane in [&mut pixels.valid, &mut pixels.classes].into_iter().flatten() {
                 symmetry::turn::<1>(plane, size, symmetry);
@@ -81,6 +86,10 @@ impl Augmentation {
         }
         Ok(())
     }
+}
+
+fn draw_symmetry(random: &mut ChaCha8Rng) -> u8 {
+    random.random_range(0..8_u8)
 }
 
 /// An independent stream of random numbers for every (seed, step, slot).

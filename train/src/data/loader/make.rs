@@ -3,6 +3,7 @@
 use super::{Batch, LoaderSettings, OnCorrupt, SkippedImage};
 use crate::data::{BlockPixels, UNKNOWN_CLASS};
 use crate::error::{Error, Result};
+use crate::loss::valid_pixels;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +45,7 @@ impl Maker {
         let mut batch = Batch {
             step,
             groups: Vec::new(),
+            members: self.settings.windows.as_ref().map(|_| Vec::with_capacity(count)),
             images: Vec::with_capacity(3 * area * count),
             valid: None,
             classes: None,
@@ -65,6 +67,11 @@ impl Maker {
                 }
             };
             augmentation.apply(&mut pixels, size, *seed, step, slot)?;
+            if let (Some(members), Some(windows)) = (&mut batch.members, &self.settings.windows) {
+                let mut own = windows.members(group.blocks[place], augmentation, *seed, step, slot);
+                own.retain(|member| valid_pixels(member, pixels.valid.as_deref(), size.0 as usize) > 0);
+                members.push(own);
+            }
             batch.images.extend_from_slice(&pixels.rgb);
             append(&mut batch.valid, pixels.valid, read, count, area, 1);
             append(&mut batch.classes, pixels.classes, read, count, area, UNKNOWN_CLASS);

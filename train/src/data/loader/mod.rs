@@ -4,7 +4,7 @@ mod make;
 #[cfg(test)]
 mod tests;
 
-use super::{Augmentation, BlockReader};
+use super::{Augmentation, BlockReader, Member, Windows};
 use crate::error::{Error, Result};
 use crate::processes::Share;
 use crate::sampler::{SampledGroup, Sampler};
@@ -44,8 +44,10 @@ pub struct SkippedImage {
 pub struct Batch {
     /// The step.
     pub step: usize,
-    /// The groups, with replacements in the place of blocks of this process that cannot be read.
+    /// The groups, with replacements in the place of blocks of this process that cannot be read. With windows, groups of one window each.
     pub groups: Vec<SampledGroup>,
+    /// With windows, the label blocks in each that have a valid pixel.
+    pub members: Option<Vec<Vec<Member>>>,
     /// 8-bit RGB of the share, `[blocks, h, w, 3]`.
     pub images: Vec<u8>,
     /// 1 where a pixel counts, `[blocks, h * w]`; nothing when all pixels of the share count.
@@ -63,6 +65,8 @@ pub struct LoaderSettings {
     pub reader: Arc<BlockReader>,
     /// Says which blocks make a step.
     pub sampler: Arc<Sampler>,
+    /// What the blocks are windows of, if they are.
+    pub windows: Option<Arc<Windows>>,
     /// How blocks are changed.
     pub augmentation: Augmentation,
     /// Seed of the changes.

@@ -46,6 +46,7 @@ impl Shop {
         LoaderSettings {
             reader: Arc::new(BlockReader::new(data, Arc::clone(&self.blocks), options).unwrap()),
             sampler: Arc::new(Sampler::new(&self.blocks, 5, 2, &Sampling::Balanced, 11).unwrap()),
+            windows: None,
             augmentation: Augmentation { geometric: true, hed_jitter: 0.1, blur: 0.3, jpeg: 0.3 },
             seed: 11,
             share: Share::of(Processes::ALONE, 10),

@@ -1,0 +1,107 @@
+//! Blocks that are seen in windows, and compared with their own labels.
+
+use crate::program::{Workshop, text_of};
+use serde_json::Value;
+
+/// Six images with binary labels of overlapping blocks of 32 px.
+fn shop() -> Workshop {
+    let shop = Workshop::empty();
+    shop.succeeds(&["synth", "--output", "data", "--images", "6", "--size", "96", "--seed", "3"]);
+    let binary = ["label", "--data", "data", "--from-masks", "--binary", "--block", "32", "--stride", "16", "--output", "labels.csv"];
+    shop.succeeds(&binary);
+    let (_, error) = shop.succeeds(&["label", "--known", "labels.csv", "--output", "blocks.csv"]);
+    assert!(error.starts_with("150 blocks in blocks.csv"), "{error}");
+    shop.succeeds(&["prior", "estimate", "--data", "data", "--blocks", "blocks.csv", "--annotated", "4", "--output", "prior.csv"]);
+    shop
+}
+
+fn fit<'a>(output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = vec!["fit", "--data", "data", "--blocks", "blocks.csv", "--prior", "prior.csv", "--output", output];
+    arguments.extend(["--width", "4", "--depth", "2", "--window", "64", "--count-target", "label", "--learning-rate", "5e-3"]);
+    arguments.extend(more);
+    arguments
+}
+
+fn weights(shop: &Workshop, run: &str, step: usize) -> Vec<u8> {
+    shop.read(&format!("{run}/checkpoints/step-{step:08}/model.bpk"))
+}
+
+#[test]
+fn counts_learn_the_labels_and_masks_have_no_part_in_it() {
+    let shop = shop();
+    let flags = ["--steps", "150", "--schedule", "cosine", "--hed-jitter", "0.1"];
+    shop.succeeds(&fit("run", &flags));
+    let summary: Value = serde_json::from_slice(&shop.read("run/summary.json")).unwrap();
+    let mean = |z: u64| {
+        let labels = summary["labels"].as_array().unwrap();
+        labels.iter().find(|label| label["z"] == z).unwrap()["mean"].as_f64().unwrap()
+    };
+    assert!(mean(9) - mean(0) > 0.2, "{summary}");
+
+    for name in 0..6 {
+        let noise = image::GrayImage::from_fn(96, 96, |x, y| image::Luma([if (x * 7 + y * 13 + name) % 5 < 2 { 255 } else { 0 }]));
+        noise.save(shop.path(&format!("data/masks/{name:04}.png"))).unwrap();
+    }
+    shop.succeeds(&fit("again", &flags));
+    assert!(weights(&shop, "run", 150) == weights(&shop, "again", 150), "a mask was seen");
+}
+
+#[test]
+fn an_interrupted_run_ends_with_the_same_bytes() {
+    let shop = shop();
+    let flags = ["--steps", "30", "--checkpoint-every", "5", "--groups", "4", "--groups-at-once", "2", "--ema", "0.9"];
+    shop.succeeds(&fit("whole", &flags));
+    let child = shop.start(&fit("broken", &flags));
+    while !shop.path("broken/checkpoints/step-00000005").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", text_of(&output).1);
+    shop.succeeds(&["fit", "--resume", "--output", "broken"]);
+    for file in ["metrics.jsonl", "summary.json", "checkpoints/step-00000030/model.bpk"] {
+        assert!(shop.read(&format!("whole/{file}")) == shop.read(&format!("broken/{file}")), "{file} differs");
+    }
+}
+
+/// Blocks of which nothing is valid are left out, and the others go on.
+#[test]
+fn blocks_without_a_valid_pixel_do_not_count() {
+    let shop = shop();
+    std::fs::create_dir(shop.path("data/valid")).unwrap();
+    for name in 0..6 {
+        let left = image::GrayImage::from_fn(96, 96, |x, _| image::Luma([if x < 40 { 0 } else { 255 }]));
+        left.save(shop.path(&format!("data/valid/{name:04}.png"))).unwrap();
+    }
+    shop.succeeds(&fit("run", &["--steps", "5"]));
+    let metrics = String::from_utf8(shop.read("run/metrics.jsonl")).unwrap();
+    for line in metrics.lines() {
+        let report: Value = serde_json::from_str(line).unwrap();
+        assert!(report["loss"].as_f64().unwrap().is_finite(), "{line}");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused_by_name() {
+    let shop = shop();
+    let refused = |flags: &[&str], parts: &[&str]| {
+        let mut arguments = fit("x", &["--steps", "1"]);
+        arguments.retain(|argument| *argument != "--window" && *argument != "64");
+        arguments.extend(flags);
+        shop.refuses(&arguments, parts);
+    };
+    refused(&["--window", "16"], &["window", "at least a block's side (32 x 32 px)", "16"]);
+    refused(&["--window", "128"], &["window", "at most 96 x 96 px, the size of '0000'", "128"]);
+    refused(&["--window", "50"], &["window", "multiples of 4 px", "50"]);
+    refused(&["--window", "64", "--group", "3"], &["group", "1 with --window", "3"]);
+    refused(&["--window", "64", "--queue", "5"], &["queue", "--count-target label", "5"]);
+    refused(&["--window", "64", "--label-threshold", "1.5"], &["label_threshold", "0.01 to 0.99", "1.5"]);
+    refused(&["--window", "64", "--label-softness", "0"], &["label_softness", "0"]);
+    let mut prior = fit("x", &["--steps", "1", "--scheme", "intra_inter"]);
+    prior.retain(|argument| *argument != "--count-target" && *argument != "label");
+    shop.refuses(&prior, &["scheme", "intra, or --count-target label, with --window", "intra_inter"]);
+    // With the count prior, each block is compared by itself.
+    let mut prior = fit("prior", &["--steps", "2", "--scheme", "intra", "--distance", "wasserstein2"]);
+    prior.retain(|argument| *argument != "--count-target" && *argument != "label");
+    shop.succeeds(&prior);
+}
