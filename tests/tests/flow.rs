@@ -56,7 +56,7 @@ fn journey(tissue: &Tissue, work: &Path) -> (Evaluation, f64) {
     let run = RunFolder::open(&work.join("run")).unwrap();
     let held_out = data.select(&tissue.validate).unwrap();
     let masks = work.join("evaluated");
-    let evaluation = lsr_train::evaluate(&run, &held_out, None, Some(&masks), |_| (), |text| println!("warning: {text}")).unwrap();
+    let evaluation = lsr_train::evaluate(&run, &held_out, None, false, Some(&masks), |_| (), |text| println!("warning: {text}")).unwrap();
 
     // To the microscope.
     lsr_train::export(&run, &work.join("model.onnx"), |text| println!("warning: {text}")).unwrap();

@@ -59,7 +59,7 @@ fn edge_computes_what_training_simulates() {
         of(FitOptions { network: Some(Architecture::FullResolution), depth: Some(4), ..unet() }),
     ];
     for config in configs {
-        let trained = TrainedNetwork { step: 0, network: network(&config, &data) };
+        let trained = TrainedNetwork { sha256: String::new(), step: 0, network: network(&config, &data) };
         let settings = QuantizeSettings::default();
         let quantized = quantize_network(&trained, &config, &data, &settings, &mut Silent, &AtomicBool::new(false)).unwrap();
         let model = Model::from_bytes("quantised", &quantized.bytes).unwrap();

@@ -107,7 +107,7 @@ fn four_classes_are_learned_from_sixteen_labels_of_blocks() {
     let run = RunFolder::open(&work.path().join("run")).unwrap();
     let new = data.select(&held_out.map(str::to_owned)).unwrap();
     let masks = work.path().join("masks");
-    let result = lsr_train::evaluate(&run, &new, None, Some(&masks), |_| (), |text| println!("{text}")).unwrap();
+    let result = lsr_train::evaluate(&run, &new, None, false, Some(&masks), |_| (), |text| println!("{text}")).unwrap();
     println!("{}", lsr_train::evaluation_table(&result));
     let accuracy = result.accuracy.unwrap();
     println!("accuracy {accuracy:.3}");

@@ -170,6 +170,8 @@ impl TrainingState {
 pub struct TrainedNetwork {
     /// Steps done.
     pub step: usize,
+    /// SHA-256 of its weights as they stand in the checkpoint.
+    pub sha256: String,
     /// The network; with averaged weights where the run averages them.
     pub network: Network,
 }
@@ -200,7 +202,8 @@ impl RunFolder {
 fn read_network(fresh: &Network, path: &Path, weights: &str) -> Result<TrainedNetwork> {
     let (progress, mut files) = read_checkpoint(path)?;
     let bytes = files.remove(weights).ok_or_else(|| Error::file(path, format!("{weights} is missing")))?;
-    Ok(TrainedNetwork { step: progress.step, network: with_weights(fresh, bytes, path)?.valid() })
+    let sha256 = hex(&Sha256::digest(&bytes));
+    Ok(TrainedNetwork { step: progress.step, sha256, network: with_weights(fresh, bytes, path)?.valid() })
 }
 
 fn with_weights(fresh: &Network, bytes: Vec<u8>, path: &Path) -> Result<Network> {

@@ -43,6 +43,7 @@ mod png_file;
 mod predict;
 mod prior;
 mod processes;
+mod pseudo;
 mod quantize;
 mod queue;
 pub mod report;
@@ -88,12 +89,13 @@ pub use network::{
 };
 pub use onnx::{INPUT as ONNX_INPUT, OUTPUT as ONNX_OUTPUT, export, to_bytes as onnx_bytes};
 pub use optimizer::RmsProp;
-pub use predict::{predict, predict_classes};
+pub use predict::{predict, predict_classes, predict_turned};
 pub use prior::{
     AnnotatedBlock, CANCER, ClassEstimate, Estimate, FilledSheet, Interval, LabelEstimate, MAX_CLASSES, MAX_SHEET_BLOCKS, Prior, RHO_FLOOR,
     Unit, choose_blocks, count_in_masks, expected_labels, read_sheet, write_sheet,
 };
 pub use processes::{Connection, Processes, Share};
+pub use pseudo::{PseudoData, PseudoReport, PseudoSettings, pseudo_masks};
 pub use quantize::{
     CalibrationSummary, Difference, Equalise, FineTuning, Grid, Int8Network, LayerGrid, Provenance, QuantizeObserver, QuantizeReport,
     QuantizeSettings, Quantized, QuantizedConvolution, RangeRule, ScorePair, Simulation, Validation, quantize, quantize_network,

@@ -19,6 +19,33 @@ pub fn predict(model: &Network, config: &RunConfig, image: &RgbImage, device: &D
     Ok(maps.swap_remove(if config.network.outputs == 1 { 0 } else { CANCER }))
 }
 
+/// As [`predict`], the mean over the eight turns of the image (test-time augmentation).
+///
+/// # Errors
+/// As [`predict_classes`].
+pub fn predict_turned(model: &Network, config: &RunConfig, image: &RgbImage, device: &Device) -> Result<Vec<f32>> {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let mut mean = vec![0_f32; width * height];
+    for turn in 0..8_u8 {
+        let (mirrored_x, mirrored_y, swapped) = (turn & 1 != 0, turn & 2 != 0, turn & 4 != 0);
+        // Where the pixel at (x, y) of the turned image lies in the image.
+        let place = |x: usize, y: usize| {
+            let (x, y) = if swapped { (y, x) } else { (x, y) };
+            (if mirrored_x { width - 1 - x } else { x }, if mirrored_y { height - 1 - y } else { y })
+        };
+        let (columns, rows) = if swapped { (height, width) } else { (width, height) };
+        let turned = RgbImage::from_fn(columns as u32, rows as u32, |x, y| {
+            let (x, y) = place(x as usize, y as usize);
+            *image.get_pixel(x as u32, y as u32)
+        });
+        for (i, p) in predict(model, config, &turned, device)?.into_iter().enumerate() {
+            let (x, y) = place(i % columns, i / columns);
+            mean[y * width + x] += p / 8.0;
+        }
+    }
+    Ok(mean)
+}
+
 /// Probability of every output at every pixel, row by row: of cancer alone for a network with one output, otherwise of each class.
 ///
 /// The image is padded at its right and lower edge to the network's alignment by repeating the last pixels. A large image is cut into
@@ -97,6 +124,34 @@ mod tests {
             assert_eq!(inner, (0..length).collect::<Vec<_>>());
             assert!(windows(length, 112).iter().all(|(outer, _)| outer.start % 16 == 0 && outer.len() <= WINDOW_PX));
         }
+    }
+
+    /// A network of 1 x 1 convolutions sees no neighbours: turning changes nothing. One that does see them gives the same for a turned image, turned.
+    #[test]
+    fn turns_are_undone() {
+        let device = Device::flex();
+        let network = NetworkConfig {
+            architecture: Architecture::Unet,
+            width: 2,
+            depth: 1,
+            norm: NormKind::Batch,
+            up: UpSampling::Nearest,
+            outputs: 1,
+        };
+        let model = network.init(3, &device).valid();
+        let options = crate::config::FitOptions { um_per_px: Some(1.0), width: Some(2), depth: Some(1), ..Default::default() };
+        let config = options.resolve(None, String::new()).unwrap();
+        let image = RgbImage::from_fn(12, 8, |x, y| image::Rgb([(x * 20) as u8, (y * 30) as u8, ((x * y) % 250) as u8]));
+        let turned = RgbImage::from_fn(8, 12, |x, y| *image.get_pixel(11 - y, x));
+        let (a, b) =
+            (predict_turned(&model, &config, &image, &device).unwrap(), predict_turned(&model, &config, &turned, &device).unwrap());
+        for y in 0..12 {
+            for x in 0..8 {
+                assert!((b[y * 8 + x] - a[x * 12 + 11 - y]).abs() < 1e-5);
+            }
+        }
+        let plain = predict(&model, &config, &image, &device).unwrap();
+        assert!(plain.iter().zip(&a).any(|(p, q)| (p - q).abs() > 1e-4), "turning is something");
     }
 
     #[test]

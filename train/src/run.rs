@@ -8,6 +8,7 @@ use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::prior::Prior;
 use crate::processes::{Processes, Share};
+use crate::pseudo::pseudo_digest;
 use crate::run_folder::RunFolder;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +53,7 @@ impl Run {
         let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Error::io("reading", path));
         config.data = config.data.iter().map(absolute).collect::<Result<_>>()?;
         config.cache = config.cache.as_ref().map(absolute).transpose()?;
+        config.pseudo = config.pseudo.as_ref().map(absolute).transpose()?;
         let prior = Prior::read(&prior_file)?;
         config.set_classes(prior.classes())?;
         let blocks = read_blocks(&blocks_file)?;
@@ -188,7 +190,11 @@ impl Run {
 
 /// Weak supervision cannot read a mask, whatever the code does.
 fn view(data: Dataset, config: &RunConfig) -> Dataset {
-    if config.opens_masks() { data } else { data.without_masks() }
+    match &config.pseudo {
+        Some(folder) => data.with_pseudo_masks(folder),
+        None if config.opens_masks() => data,
+        None => data.without_masks(),
+    }
 }
 
 /// Refuses what would stop the training later; looks at the images' headers alone.
@@ -252,7 +258,10 @@ fn digest(data: &Dataset, blocks: &[Block], prior: &Prior, config: &RunConfig) -
     let mut hash = Sha256::new();
     hash.update(data.digest(names.iter().copied())?);
     if config.mask_fraction > 0.0 {
-        hash.update(data.masks_digest(names.into_iter())?);
+        hash.update(data.masks_digest(names.iter().copied())?);
+    }
+    if let Some(folder) = &config.pseudo {
+        hash.update(pseudo_digest(folder, names.into_iter())?);
     }
     for b in blocks {
         hash.update(format!("{},{},{},{},{},{},{}\n", b.image, b.x, b.y, b.width, b.height, b.probability, b.z));

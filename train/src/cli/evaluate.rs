@@ -17,6 +17,9 @@ pub(crate) struct EvaluateArgs {
     /// Largest distance to the true boundary that the masked metrics count [default: the width of a training block]
     #[arg(long, value_name = "PX")]
     pub(crate) band: Option<f64>,
+    /// Take the mean over the eight turns of each image (test-time augmentation)
+    #[arg(long)]
+    pub(crate) turned: bool,
     /// Folder to write the predicted masks to, as NAME.mask.png
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,

@@ -8,6 +8,7 @@ mod export;
 mod fit;
 mod label;
 mod prior;
+mod pseudo;
 mod quantize;
 mod report;
 mod reproduce;
@@ -23,6 +24,7 @@ pub(crate) use export::ExportArgs;
 pub(crate) use fit::FitArgs;
 pub(crate) use label::LabelArgs;
 pub(crate) use prior::{EstimateArgs, PriorArgs, PriorCommand, SheetArgs};
+pub(crate) use pseudo::PseudoArgs;
 pub(crate) use quantize::QuantizeArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use reproduce::ReproduceArgs;
@@ -48,6 +50,8 @@ pub(crate) enum Command {
     Prior(PriorArgs),
     /// Train a network from images, block labels and a count prior
     Fit(Box<FitArgs>),
+    /// Self-training: masks that a trained network draws of its training images, held to what the block labels allow, for `fit --pseudo`
+    Pseudo(PseudoArgs),
     /// Write a run's report as one HTML page
     Report(ReportArgs),
     /// Compare a network's masks with true ones

@@ -12,7 +12,8 @@ pub(crate) fn evaluate(args: &EvaluateArgs) -> Result<()> {
         progress.set_message(name.to_owned());
         progress.inc(1);
     };
-    let result = lsr_train::evaluate(&run, &data, args.band, args.output.as_deref(), step, |text| eprintln!("warning: {text}"))?;
+    let result =
+        lsr_train::evaluate(&run, &data, args.band, args.turned, args.output.as_deref(), step, |text| eprintln!("warning: {text}"))?;
     progress.finish_and_clear();
     eprint!("{}", lsr_train::evaluation_table(&result));
     let json = serde_json::to_string_pretty(&result).map_err(|error| Error::Setting {

@@ -88,6 +88,9 @@ pub struct FitOptions {
     /// Share of the blocks whose pixel masks are used too, by cross-entropy; 0 opens no mask [default: 0]
     #[arg(long, value_name = "SHARE")]
     pub mask_fraction: Option<f64>,
+    /// Folder of pseudo masks (lsr-train pseudo), which are used too, by cross-entropy [default: none]
+    #[arg(long, value_name = "DIR")]
+    pub pseudo: Option<PathBuf>,
     /// Weight of the label super-resolution loss; 0 for full supervision by masks alone [default: 1]
     #[arg(long, value_name = "W")]
     pub count_weight: Option<f64>,
@@ -208,7 +211,14 @@ impl FitOptions {
             Error::file(path, format!("line {line}: {}", error.message()))
         })?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        for file in options.data.iter_mut().chain(&mut options.blocks).chain(&mut options.prior).chain(&mut options.cache) {
+        for file in options
+            .data
+            .iter_mut()
+            .chain(&mut options.blocks)
+            .chain(&mut options.prior)
+            .chain(&mut options.cache)
+            .chain(&mut options.pseudo)
+        {
             *file = folder.join(&*file);
         }
         Ok(options)
@@ -242,6 +252,7 @@ impl FitOptions {
             queue,
             label_weights,
             mask_fraction,
+            pseudo,
             count_weight,
             cross_entropy_weight,
             steps,
@@ -319,6 +330,7 @@ impl FitOptions {
             class_weights: self.class_weights,
             label_weights: self.label_weights.unwrap_or_default(),
             mask_fraction: self.mask_fraction.unwrap_or(0.0),
+            pseudo: self.pseudo,
             count_weight: self.count_weight.unwrap_or(1.0),
             cross_entropy_weight: self.cross_entropy_weight.unwrap_or(1.0),
             steps: self.steps.unwrap_or(1000),

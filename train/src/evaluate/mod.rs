@@ -9,7 +9,7 @@ pub use table::table;
 use crate::data::{Dataset, UNKNOWN_CLASS};
 use crate::error::{Error, Result};
 use crate::png_file::write_png;
-use crate::predict::predict_classes;
+use crate::predict::{predict_classes, predict_turned};
 use crate::prior::CANCER;
 use crate::run_folder::RunFolder;
 use image::GrayImage;
@@ -70,7 +70,7 @@ pub struct Evaluation {
 
 /// Runs a trained network over images with masks. `band_px` is the largest distance to the true boundary that counts for the masked metrics (without
 /// one: the width of a training block, as in the paper). Masks are written to `output` as `NAME.mask.png` where that is given: 0 or 255, or the
-/// class itself where there are more than two. The run's own device draws them, or the processor where that is not here.
+/// class itself where there are more than two. `turned` takes the mean probability over the eight turns of each image, of two classes. The run's own device draws them, or the processor where that is not here.
 ///
 /// # Errors
 /// A run, image or mask that cannot be read; an output folder that cannot be written.
@@ -78,6 +78,7 @@ pub fn evaluate(
     run: &RunFolder,
     data: &Dataset,
     band_px: Option<f64>,
+    turned: bool,
     output: Option<&Path>,
     mut progress: impl FnMut(&str),
     mut warn: impl FnMut(&str),
@@ -94,6 +95,9 @@ pub fn evaluate(
         crate::atomic::make_folder(folder)?;
     }
     let classes = config.classes.len();
+    if turned && classes != 2 {
+        return Err(Error::setting("--turned", "a network of two classes", format!("{classes} classes")));
+    }
     let (mut pooled, mut all, mut none) = (Counts::default(), Counts::default(), Counts::default());
     let mut by_class = vec![Confusion::default(); classes];
     let mut images = Vec::new();
@@ -103,7 +107,12 @@ pub fn evaluate(
         let size = image.dimensions();
         let truth = data.class_mask(name, size, classes)?;
         let valid = known(&truth, data.validity(name, size)?);
-        let predicted = classes_of(&predict_classes(&trained.network, &config, &image, &device)?, config.threshold);
+        let maps = if turned {
+            vec![predict_turned(&trained.network, &config, &image, &device)?]
+        } else {
+            predict_classes(&trained.network, &config, &image, &device)?
+        };
+        let predicted = classes_of(&maps, config.threshold);
         let is_cancer: Vec<bool> = predicted.iter().map(|&class| usize::from(class) == CANCER).collect();
         let true_cancer: Vec<u8> = truth.iter().map(|&class| u8::from(usize::from(class) == CANCER)).collect();
         let count = |mask: &[bool]| count_mask(mask, &true_cancer, valid.as_deref(), size.0 as usize, band_px);
