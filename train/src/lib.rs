@@ -48,6 +48,7 @@ mod quantize;
 mod queue;
 pub mod report;
 mod reproduce;
+mod rescale;
 mod run;
 mod run_folder;
 mod run_page;
@@ -102,7 +103,8 @@ pub use quantize::{
     table as quantize_table,
 };
 pub use queue::{MomentQueue, PastBlock};
-pub use reproduce::{Budget, Method, Progress as ReproduceProgress, ReproduceSettings, SYSTEMS, System, reproduce};
+pub use reproduce::{Budget, Labels, Method, Progress as ReproduceProgress, ReproduceSettings, SYSTEMS, System, Then, reproduce};
+pub use rescale::{RescaleSettings, rescale};
 pub use run::Run;
 pub use run_folder::RunFolder;
 pub use run_page::write_run_report;

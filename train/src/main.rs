@@ -12,6 +12,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Synth(args) => commands::synth(&args),
+        Command::Rescale(args) => commands::rescale(&args),
         Command::Label(args) => commands::label(&args),
         Command::Classify(args) => commands::classify(args.command),
         Command::Prior(args) => commands::prior(&args),

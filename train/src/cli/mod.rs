@@ -12,6 +12,7 @@ mod pseudo;
 mod quantize;
 mod report;
 mod reproduce;
+mod rescale;
 mod synth;
 
 use clap::{Parser, Subcommand};
@@ -28,6 +29,7 @@ pub(crate) use pseudo::PseudoArgs;
 pub(crate) use quantize::QuantizeArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use reproduce::ReproduceArgs;
+pub(crate) use rescale::RescaleArgs;
 pub(crate) use synth::SynthArgs;
 
 /// Train pixel-accurate cancer masks from block labels (label super-resolution). Research use only.
@@ -42,6 +44,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Make synthetic H&E-like tissue with exact masks
     Synth(SynthArgs),
+    /// Write a folder of data at another pixel size
+    Rescale(RescaleArgs),
     /// Lay blocks over images and label them
     Label(LabelArgs),
     /// Train a block classifier from cancer / not cancer labels, and let it label blocks

@@ -15,6 +15,9 @@ pub(crate) struct ReproduceArgs {
     /// Test images, by pattern [default: the last quarter by name]
     #[arg(long, value_name = "PATTERN", num_args = 1..)]
     pub(crate) test: Vec<String>,
+    /// Only these systems, by key, such as low_resolution,labels,supervised_windows [default: all]
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
+    pub(crate) systems: Vec<String>,
     /// Runs of every system [default: 3, or 1 with --quick]
     #[arg(long, value_name = "N")]
     pub(crate) seeds: Option<u64>,

@@ -12,6 +12,7 @@ mod pseudo;
 mod quantize;
 mod report;
 mod reproduce;
+mod rescale;
 mod synth;
 
 pub(crate) use bench::bench;
@@ -26,4 +27,5 @@ pub(crate) use pseudo::pseudo;
 pub(crate) use quantize::quantize;
 pub(crate) use report::report;
 pub(crate) use reproduce::reproduce;
+pub(crate) use rescale::rescale;
 pub(crate) use synth::synth;

@@ -26,6 +26,7 @@ pub(crate) fn reproduce(args: &ReproduceArgs) -> Result<()> {
     let settings = ReproduceSettings {
         data: args.data.clone(),
         test: args.test.clone(),
+        systems: args.systems.clone(),
         seeds: args.seeds.unwrap_or(if args.quick { 1 } else { 3 }),
         budget,
         jobs: args.jobs,

@@ -127,6 +127,29 @@ impl Dataset {
         licences.join("; ")
     }
 
+    /// Who must be named, of all folders; nothing when none says.
+    pub fn attribution(&self) -> Option<String> {
+        let mut named: Vec<&str> = self.cards.iter().filter_map(|card| card.attribution.as_deref()).collect();
+        named.dedup();
+        (!named.is_empty()).then(|| named.join("; "))
+    }
+
+    /// Whether an image has a mask.
+    ///
+    /// # Errors
+    /// An unknown name; masks that are closed.
+    pub fn has_mask(&self, name: &str) -> Result<bool> {
+        Ok(self.mask_path(name)?.exists())
+    }
+
+    /// Reads an image's mask as it is: 255 where cancer for two classes, the class itself for more.
+    ///
+    /// # Errors
+    /// As [`Dataset::mask`].
+    pub fn mask_classes_as_grey(&self, name: &str, size: (u32, u32)) -> Result<GrayImage> {
+        mask::read_grey(self.mask_path(name)?, size)
+    }
+
     /// Opens an image for reading by window: a large TIFF as it is, anything else decoded whole.
     ///
     /// # Errors

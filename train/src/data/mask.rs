@@ -21,6 +21,13 @@ pub(super) fn read_mask(path: &Path, size: (u32, u32)) -> Result<GrayImage> {
     Ok(mask)
 }
 
+/// A mask as it is.
+pub(super) fn read_grey(path: &Path, size: (u32, u32)) -> Result<GrayImage> {
+    let mask = decode(path)?.into_luma8();
+    check_size(path, mask.dimensions(), size)?;
+    Ok(mask)
+}
+
 /// A validity mask, 1 where a pixel counts; nothing where there is no such file.
 pub(super) fn read_validity(path: &Path, size: (u32, u32)) -> Result<Option<Vec<u8>>> {
     if !path.exists() {

@@ -19,24 +19,28 @@ mod system;
 mod write;
 
 pub use settings::{Budget, ReproduceSettings};
-pub use system::{Method, SYSTEMS, System};
+pub use system::{Labels, Method, SYSTEMS, System, Then};
 
+use crate::atomic;
 use crate::classify::low_resolution_map;
 use crate::config::FitOptions;
-use crate::data::{Block, Dataset};
+use crate::data::{Block, Dataset, read_blocks};
 use crate::error::{Error, Result};
 use crate::fit::{Observer, train};
-use crate::predict::predict;
+use crate::predict::{predict, predict_turned};
 use crate::prior::Prior;
+use crate::pseudo::{PseudoData, PseudoSettings, pseudo_masks};
 use crate::run::Run;
 use crate::run_folder::RunFolder;
 use judge::{Outcome, judge};
 use prepare::Lesson;
 use settings::Plan;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
+use system::LABELS;
 
 /// Who is told how far a reproduction is.
 pub trait Progress: Observer + Send {
@@ -63,6 +67,7 @@ pub fn reproduce(settings: &ReproduceSettings, output: &Path, progress: &mut dyn
     if plan.um_per_px == 0.0 {
         progress.warn("nobody states the pixel size (--um-per-px or dataset.toml): figures have no scale bar, and models say 1 um/px");
     }
+    let systems = system::chosen(&plan.systems)?;
     let folder = prepare::scaled(&plan, data, output)?;
     let mut done = Vec::new();
     for seed in 0..settings.seeds {
@@ -77,9 +82,17 @@ pub fn reproduce(settings: &ReproduceSettings, output: &Path, progress: &mut dyn
             device: settings.device,
             folder: seed_folder.join(system.key),
         };
-        let outcomes = side_by_side(settings.jobs, progress, stop, |system, progress| work(system).outcome(system, progress, stop));
-        done.push(outcomes.map_err(|error| stopped(error, output))?);
-        write::write(&plan, &folder, &done, output)?;
+        // Some systems go on with the network of another one.
+        let (later, first): (Vec<System>, Vec<System>) = systems.iter().partition(|system| system.method.needs_labels());
+        let mut found = BTreeMap::new();
+        for part in [first, later] {
+            let outcomes =
+                side_by_side(&part, settings.jobs, progress, stop, |system, progress| work(system).outcome(system, progress, stop));
+            let outcomes = outcomes.map_err(|error| stopped(error, output))?;
+            found.extend(part.iter().map(|system| system.key).zip(outcomes));
+        }
+        done.push(systems.iter().filter_map(|system| found.remove(system.key)).collect::<Vec<_>>());
+        write::write(&plan, &systems, &folder, &done, output)?;
         progress.note(&format!("report of {} seed(s) in {}", done.len(), output.join("table.md").display()));
     }
     Ok(())
@@ -88,13 +101,14 @@ pub fn reproduce(settings: &ReproduceSettings, output: &Path, progress: &mut dyn
 /// The systems' outcomes in their order, `jobs` of them in the making at a time. One job has all cores; of several, each has its share: small networks
 /// do not fill two cores, two of them do. After an error no further system begins.
 fn side_by_side(
+    systems: &[System],
     jobs: usize,
     progress: &mut dyn Progress,
     stop: &AtomicBool,
     outcome: impl Fn(&System, &mut dyn Progress) -> Result<Outcome> + Sync,
 ) -> Result<Vec<Outcome>> {
     if jobs == 1 {
-        return SYSTEMS.iter().map(|system| outcome(system, progress)).collect();
+        return systems.iter().map(|system| outcome(system, progress)).collect();
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let (progress, next, failed) = (Mutex::new(progress), AtomicUsize::new(0), AtomicBool::new(false));
@@ -104,7 +118,7 @@ fn side_by_side(
         let mut done = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(system) = SYSTEMS.get(index).filter(|_| !failed.load(Ordering::Relaxed) && !stop.load(Ordering::Relaxed)) else {
+            let Some(system) = systems.get(index).filter(|_| !failed.load(Ordering::Relaxed) && !stop.load(Ordering::Relaxed)) else {
                 return Ok(done);
             };
             let mut own = Shared { progress: &progress, name: system.name };
@@ -123,7 +137,7 @@ fn side_by_side(
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(panicked)).collect()
     });
     let mut all: Vec<(usize, Outcome)> = results.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
-    if all.len() < SYSTEMS.len() {
+    if all.len() < systems.len() {
         return Err(Error::Stopped { again: "run the same command again".to_owned() });
     }
     all.sort_by_key(|(index, _)| *index);
@@ -166,6 +180,16 @@ fn stopped(error: Error, output: &Path) -> Error {
     error
 }
 
+/// The logistic of the mean of two maps' logits.
+fn fused(a: &[f32], b: &[f32]) -> Vec<f32> {
+    // Certainty has an end, or one map alone would decide.
+    let logit = |p: f32| {
+        let p = p.clamp(1e-3, 1.0 - 1e-3);
+        (p / (1.0 - p)).ln()
+    };
+    a.iter().zip(b).map(|(&a, &b)| 1.0 / (1.0 + (-(logit(a) + logit(b)) / 2.0).exp())).collect()
+}
+
 /// One system with one seed.
 struct Work<'a> {
     plan: &'a Plan,
@@ -193,25 +217,40 @@ impl Work<'_> {
             prior: Some(self.lesson.prior.clone()),
             ..self.plan.fit_options(self.seed, self.device)
         };
-        let common = if system.method == Method::Labels {
+        let common = if matches!(system.method, Method::Labels(_)) {
             FitOptions { blocks: Some(self.lesson.known_blocks.clone()), prior: Some(self.lesson.known_prior.clone()), ..common }
         } else {
             common
         };
+        let low_resolution = |name: &str| {
+            let blocks: Vec<Block> = self.lesson.test_blocks.iter().filter(|block| block.image == name).cloned().collect();
+            low_resolution_map(&blocks, test.size(name)?)
+        };
+        let then = if let Method::Labels(how) = system.method { how.then } else { Then::Masks };
+        let labels = self.folder.with_file_name(LABELS).join("run");
         let mut outcome = match system.options(common, self.plan.block_px()) {
-            None => judge(self.plan, &test, &self.lesson.test_blocks, &prior, &masks, |name| {
-                let blocks: Vec<Block> = self.lesson.test_blocks.iter().filter(|block| block.image == name).cloned().collect();
-                low_resolution_map(&blocks, test.size(name)?)
-            })?,
+            None => judge(self.plan, &test, &self.lesson.test_blocks, &prior, &masks, low_resolution)?,
             Some(options) => {
-                let run = self.folder.join("run");
-                let failed = self.train(options, &run, progress, stop)?;
+                let (run, failed) = match then {
+                    Then::Turned | Then::Fused => (labels, None),
+                    Then::Masks | Then::SelfTraining => {
+                        let pseudo = if then == Then::SelfTraining { Some(self.pseudo_masks(&labels, &options, progress)?) } else { None };
+                        let run = self.folder.join("run");
+                        let failed = self.train(FitOptions { pseudo, ..options }, &run, progress, stop)?;
+                        (run, failed)
+                    }
+                };
                 let folder = RunFolder::open(&run)?;
                 let config = folder.config()?;
                 let device = self.device.open()?;
                 let trained = folder.network(&config, &device, |text| progress.warn(text))?;
                 let judged = judge(self.plan, &test, &self.lesson.test_blocks, &prior, &masks, |name| {
-                    predict(&trained.network, &config, &test.image(name)?, &device)
+                    let image = test.image(name)?;
+                    match then {
+                        Then::Turned => predict_turned(&trained.network, &config, &image, &device),
+                        Then::Fused => Ok(fused(&predict(&trained.network, &config, &image, &device)?, &low_resolution(name)?)),
+                        Then::Masks | Then::SelfTraining => predict(&trained.network, &config, &image, &device),
+                    }
                 })?;
                 Outcome { failed, ..judged }
             }
@@ -222,6 +261,21 @@ impl Work<'_> {
         outcome.seconds = started.elapsed().as_secs_f64();
         outcome.write(&path)?;
         Ok(outcome)
+    }
+
+    /// Pseudo masks of the training images, by the network that learned from the labels; those of an earlier call are kept.
+    fn pseudo_masks(&self, teacher: &Path, options: &FitOptions, progress: &mut dyn Progress) -> Result<PathBuf> {
+        let folder = self.folder.join("pseudo");
+        if !folder.exists() {
+            atomic::make_folder(&self.folder)?;
+            let data = Dataset::open(&options.data)?.without_masks();
+            let blocks = read_blocks(&self.lesson.known_blocks)?;
+            let prior = Prior::read(&self.lesson.known_prior)?;
+            let lesson = PseudoData { data: &data, blocks: &blocks, prior: &prior };
+            let settings = PseudoSettings { device: self.device, ..PseudoSettings::default() };
+            pseudo_masks(&[RunFolder::open(teacher)?], lesson, settings, &folder, |_| (), |text| progress.warn(text))?;
+        }
+        Ok(folder)
     }
 
     /// Trains, or goes on where an earlier call was interrupted. A loss that is no number ends the run, not the reproduction.

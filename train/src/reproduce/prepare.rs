@@ -3,6 +3,7 @@
 
 use super::Progress;
 use super::settings::{Plan, ReproduceSettings};
+use super::system::chosen;
 use crate::atomic;
 use crate::classify::{apply_classifier, binary_labels_from_masks, fit_classifier, known_blocks, write_binary_blocks};
 use crate::data::{Block, Dataset, hex, read_blocks, write_blocks};
@@ -40,6 +41,7 @@ pub(super) fn plan(settings: &ReproduceSettings, output: &Path) -> Result<(Plan,
         data_licence: data.licence(),
         training,
         test,
+        systems: chosen(&settings.systems)?.iter().map(|system| system.key.to_owned()).collect(),
         budget: settings.budget.clone(),
     };
     plan.check()?;

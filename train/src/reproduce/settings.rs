@@ -62,6 +62,8 @@ pub struct ReproduceSettings {
     pub data: std::path::PathBuf,
     /// Patterns of the test images; the last quarter, by name, without any.
     pub test: Vec<String>,
+    /// Keys of the systems; all of them without any.
+    pub systems: Vec<String>,
     /// Runs of every system, with seeds 0, 1, ...
     pub seeds: u64,
     /// The budget.
@@ -86,6 +88,8 @@ pub(super) struct Plan {
     pub(super) data_licence: String,
     pub(super) training: Vec<String>,
     pub(super) test: Vec<String>,
+    /// Keys of the systems.
+    pub(super) systems: Vec<String>,
     pub(super) budget: Budget,
 }
 

@@ -1,6 +1,7 @@
 //! The systems that are compared: those of the paper, those of the published programs, the bounded distances, and full supervision.
 
 use crate::config::{CountTarget, FitOptions};
+use crate::error::{Error, Result};
 use lsr_core::{Distance, Preset, Scheme};
 
 /// What a system is trained with.
@@ -10,12 +11,47 @@ pub enum Method {
     LowResolution,
     /// Label super-resolution: a published preset, with another scheme or distance where one is given.
     Counts(Preset, Option<Scheme>, Option<Distance>),
-    /// The binary labels themselves, of blocks seen in windows.
-    Labels,
+    /// The binary labels themselves.
+    Labels(Labels),
     /// Cross-entropy on every pixel mask: what label super-resolution cannot exceed.
     Supervised,
     /// The same in windows.
     SupervisedWindows,
+}
+
+/// How a network learns from the binary labels, and what is done with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Labels {
+    /// Blocks are seen in windows; otherwise each by itself.
+    pub windows: bool,
+    /// Stains vary.
+    pub stain: bool,
+    /// What comes after.
+    pub then: Then,
+}
+
+/// What is done with a network that has learned from the binary labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// It draws the masks.
+    Masks,
+    /// The mean of its probabilities over the eight turns of an image does.
+    Turned,
+    /// The mean of its logit and the low-resolution model's does.
+    Fused,
+    /// Another network learns from its pseudo masks too.
+    SelfTraining,
+}
+
+impl Labels {
+    const WHOLE: Self = Self { windows: true, stain: true, then: Then::Masks };
+}
+
+impl Method {
+    /// Whether it needs the run of [`LABELS`].
+    pub(super) fn needs_labels(self) -> bool {
+        matches!(self, Self::Labels(Labels { then: Then::Turned | Then::Fused | Then::SelfTraining, .. }))
+    }
 }
 
 /// One row of the table.
@@ -35,11 +71,13 @@ pub(super) const LOW_RESOLUTION: &str = "low_resolution";
 pub(super) const INTRA: &str = "intra";
 /// Key of the intra+inter-instance loss as printed.
 pub(super) const INTRA_INTER: &str = "intra_inter";
+/// Key of the network that learned from the binary labels.
+pub(super) const LABELS: &str = "labels";
 /// Key of full supervision.
 pub(super) const SUPERVISED: &str = "supervised_windows";
 
 /// Every row, in the order of the table.
-pub const SYSTEMS: [System; 13] = [
+pub const SYSTEMS: [System; 18] = [
     System { key: LOW_RESOLUTION, name: "low-resolution model", method: Method::LowResolution },
     System { key: INTRA, name: "intra (Eq. 5)", method: Method::Counts(Preset::Paper, Some(Scheme::Intra), None) },
     System { key: "inter", name: "inter (Eq. 9)", method: Method::Counts(Preset::Paper, Some(Scheme::Inter), None) },
@@ -62,42 +100,84 @@ pub const SYSTEMS: [System; 13] = [
         name: "intra+inter, Wasserstein",
         method: Method::Counts(Preset::Paper, None, Some(Distance::Wasserstein2)),
     },
-    System { key: "labels", name: "own labels, in windows", method: Method::Labels },
+    System { key: LABELS, name: "own labels, in windows", method: Method::Labels(Labels::WHOLE) },
+    System { key: "labels_alone", name: "own labels, block by block", method: Method::Labels(Labels { windows: false, ..Labels::WHOLE }) },
+    System {
+        key: "labels_one_stain",
+        name: "own labels, stains as they are",
+        method: Method::Labels(Labels { stain: false, ..Labels::WHOLE }),
+    },
+    System {
+        key: "labels_turned",
+        name: "own labels, mean of eight turns",
+        method: Method::Labels(Labels { then: Then::Turned, ..Labels::WHOLE }),
+    },
+    System {
+        key: "labels_fused",
+        name: "own labels, fused with low-resolution model",
+        method: Method::Labels(Labels { then: Then::Fused, ..Labels::WHOLE }),
+    },
+    System {
+        key: "self_training",
+        name: "own labels, self-training",
+        method: Method::Labels(Labels { then: Then::SelfTraining, ..Labels::WHOLE }),
+    },
     System { key: "supervised", name: "full supervision, block by block", method: Method::Supervised },
     System { key: SUPERVISED, name: "full supervision, in windows", method: Method::SupervisedWindows },
 ];
 
-/// Learning rate in windows.
-const WINDOW_LEARNING_RATE: f64 = 5e-3;
-/// Sigma of the stain jitter in windows.
-const WINDOW_HED_JITTER: f64 = 0.3;
-/// Decay of the weights' average in windows.
-const WINDOW_EMA: f64 = 0.99;
+/// Learning rate for binary labels.
+const LABELS_LEARNING_RATE: f64 = 5e-3;
+/// Sigma of their stain jitter.
+const LABELS_HED_JITTER: f64 = 0.3;
+/// Decay of the weights' average.
+const LABELS_EMA: f64 = 0.99;
+/// Weight of the labels beside the pseudo masks.
+const STUDENT_COUNT_WEIGHT: f64 = 0.5;
+
+/// The systems of these keys, in the order of the table; all of them without keys.
+///
+/// # Errors
+/// A key that no system has; a system that needs another one that is not there.
+pub(super) fn chosen(keys: &[String]) -> Result<Vec<System>> {
+    let known = || SYSTEMS.iter().map(|system| system.key).collect::<Vec<_>>().join(", ");
+    if let Some(unknown) = keys.iter().find(|key| SYSTEMS.iter().all(|system| system.key != key.as_str())) {
+        return Err(Error::setting("--systems", format!("keys of systems ({})", known()), unknown));
+    }
+    let systems: Vec<System> = SYSTEMS.into_iter().filter(|system| keys.is_empty() || keys.iter().any(|key| key == system.key)).collect();
+    match systems.iter().find(|system| system.method.needs_labels()) {
+        Some(system) if systems.iter().all(|other| other.key != LABELS) => {
+            Err(Error::setting("--systems", format!("'{LABELS}' too, with '{}'", system.key), keys.join(", ")))
+        }
+        _ => Ok(systems),
+    }
+}
 
 impl System {
     /// The settings that make this system of the common ones; `None` for the low-resolution model, which is no network of this kind.
     ///
-    /// Windows are twice as wide as a block, a quarter as many as there are blocks in the other systems' batch: as many pixels.
+    /// Windows are twice as wide as a block, and a quarter as many as there are blocks in the other systems' batch: as many pixels.
     pub(super) fn options(&self, common: FitOptions, block_px: u32) -> Option<FitOptions> {
         let blocks = common.group.unwrap_or(1) * common.groups.unwrap_or(1);
-        let windows = FitOptions {
-            window: Some(2 * block_px),
+        let of_labels = |how: Labels| FitOptions {
+            window: Some(if how.windows { 2 * block_px } else { block_px }),
             group: Some(1),
-            groups: Some((blocks / 4).max(1)),
+            groups: Some(if how.windows { (blocks / 4).max(1) } else { blocks }),
             scheme: Some(Scheme::Intra),
             count_target: Some(CountTarget::Label),
-            learning_rate: Some(WINDOW_LEARNING_RATE),
-            hed_jitter: Some(WINDOW_HED_JITTER),
-            ema: Some(WINDOW_EMA),
+            learning_rate: Some(LABELS_LEARNING_RATE),
+            hed_jitter: Some(if how.stain { LABELS_HED_JITTER } else { 0.0 }),
+            ema: Some(LABELS_EMA),
             clip_norm: Some(1.0),
+            count_weight: (how.then == Then::SelfTraining).then_some(STUDENT_COUNT_WEIGHT),
             ..common.clone()
         };
         match self.method {
             Method::LowResolution => None,
             Method::Counts(preset, scheme, distance) => Some(FitOptions { preset: Some(preset), scheme, distance, ..common }),
-            Method::Labels => Some(windows),
+            Method::Labels(how) => Some(of_labels(how)),
             Method::Supervised => Some(FitOptions { count_weight: Some(0.0), mask_fraction: Some(1.0), ..common }),
-            Method::SupervisedWindows => Some(FitOptions { count_weight: Some(0.0), mask_fraction: Some(1.0), ..windows }),
+            Method::SupervisedWindows => Some(FitOptions { count_weight: Some(0.0), mask_fraction: Some(1.0), ..of_labels(Labels::WHOLE) }),
         }
     }
 }

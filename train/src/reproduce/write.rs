@@ -2,7 +2,7 @@
 
 use super::judge::Outcome;
 use super::settings::Plan;
-use super::system::{INTRA, INTRA_INTER, LOW_RESOLUTION, Method, SUPERVISED, SYSTEMS, System};
+use super::system::{INTRA, INTRA_INTER, LOW_RESOLUTION, Method, SUPERVISED, System};
 use crate::atomic;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -24,21 +24,22 @@ const SHOWN_SEED: usize = 0;
 const GRID_ROWS: usize = 6;
 
 /// Writes everything; `done[seed][system]`.
-pub(super) fn write(plan: &Plan, data: &Path, done: &[Vec<Outcome>], output: &Path) -> Result<()> {
-    let report = Report::new(plan, done)?;
+pub(super) fn write(plan: &Plan, systems: &[System], data: &Path, done: &[Vec<Outcome>], output: &Path) -> Result<()> {
+    let report = Report::new(plan, systems, done)?;
     let comparison = &report.comparison;
     atomic::write(&output.join("table.md"), report.markdown().as_bytes())?;
     atomic::write(&output.join("results.json"), json(comparison)?.as_bytes())?;
     atomic::write(&output.join("results.csv"), results_csv(comparison)?.as_bytes())?;
     atomic::write(&output.join("differences.csv"), differences_csv(comparison)?.as_bytes())?;
-    let images = Images::read(plan, data, output)?;
+    let images = Images::read(plan, systems, data, output)?;
     let figures = output.join("figures");
     atomic::make_folder(&figures)?;
     let paper = [(Contour::low_resolution(), LOW_RESOLUTION), (Contour::intra(), INTRA), (Contour::intra_inter(), INTRA_INTER)];
-    let mut drawn = vec![
-        ("masks", "Masks of every system on test images, seed 0 (white: cancer).".to_owned(), images.grid(plan)?),
-        ("boundaries", "Boundaries on the tissue, as in the paper's Figure 4, seed 0.".to_owned(), images.boundaries(plan, &paper)?),
-    ];
+    let mut drawn = vec![("masks", "Masks of every system on test images, seed 0 (white: cancer).".to_owned(), images.grid(plan)?)];
+    if paper.iter().all(|(_, key)| systems.iter().any(|system| system.key == *key)) {
+        let caption = "Boundaries on the tissue, as in the paper's Figure 4, seed 0.".to_owned();
+        drawn.push(("boundaries", caption, images.boundaries(plan, &paper)?));
+    }
     if let Some(best) = report.best() {
         let blue = Contour { name: best.name.to_owned(), ..Contour::intra_inter() };
         let contours = [(Contour::low_resolution(), LOW_RESOLUTION), (Contour::supervised(), SUPERVISED), (blue, best.key)];
@@ -54,14 +55,15 @@ pub(super) fn write(plan: &Plan, data: &Path, done: &[Vec<Outcome>], output: &Pa
 
 struct Report<'a> {
     plan: &'a Plan,
+    systems: &'a [System],
     done: &'a [Vec<Outcome>],
     comparison: Comparison,
     collapsed: BTreeMap<String, Vec<u64>>,
 }
 
 impl<'a> Report<'a> {
-    fn new(plan: &'a Plan, done: &'a [Vec<Outcome>]) -> Result<Self> {
-        let systems: Vec<SystemCounts> = SYSTEMS
+    fn new(plan: &'a Plan, systems: &'a [System], done: &'a [Vec<Outcome>]) -> Result<Self> {
+        let counts: Vec<SystemCounts> = systems
             .iter()
             .enumerate()
             .map(|(i, system)| SystemCounts {
@@ -70,9 +72,10 @@ impl<'a> Report<'a> {
                 seeds: (0_u64..).zip(done).map(|(seed, outcomes)| SeedCounts { seed, images: outcomes[i].images.clone() }).collect(),
             })
             .collect();
-        let roles = Roles { low_resolution: Some(LOW_RESOLUTION.to_owned()), supervised: Some(SUPERVISED.to_owned()) };
-        let comparison = compare(&systems, &roles, Bootstrap::default())?;
-        let collapsed = SYSTEMS
+        let role = |key: &str| systems.iter().any(|system| system.key == key).then(|| key.to_owned());
+        let roles = Roles { low_resolution: role(LOW_RESOLUTION), supervised: role(SUPERVISED) };
+        let comparison = compare(&counts, &roles, Bootstrap::default())?;
+        let collapsed = systems
             .iter()
             .enumerate()
             .map(|(i, system)| {
@@ -80,13 +83,13 @@ impl<'a> Report<'a> {
                 (system.key.to_owned(), seeds.collect())
             })
             .collect();
-        Ok(Self { plan, done, comparison, collapsed })
+        Ok(Self { plan, systems, done, comparison, collapsed })
     }
 
     /// Systems that collapsed or failed, with the numbers that show it.
     fn failures(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        for (i, system) in SYSTEMS.iter().enumerate() {
+        for (i, system) in self.systems.iter().enumerate() {
             for (seed, outcomes) in self.done.iter().enumerate() {
                 for (what, why) in [("collapsed", &outcomes[i].collapsed), ("training ended early", &outcomes[i].failed)] {
                     if let Some(why) = why {
@@ -100,7 +103,7 @@ impl<'a> Report<'a> {
 
     /// The system without pixel masks whose masked Dice is highest, the low-resolution model aside.
     fn best(&self) -> Option<System> {
-        let weak = SYSTEMS.into_iter().filter(|system| matches!(system.method, Method::Counts(..) | Method::Labels));
+        let weak = self.systems.iter().copied().filter(|system| matches!(system.method, Method::Counts(..) | Method::Labels(_)));
         let dice = |system: &System| {
             let found = self.comparison.systems.iter().find(|summary| summary.key == system.key);
             found.and_then(|summary| summary.masked_dice.mean).unwrap_or(0.0)
@@ -109,7 +112,7 @@ impl<'a> Report<'a> {
     }
 
     fn calibration(&self, seed: usize) -> Vec<Calibration> {
-        let outcomes = SYSTEMS.iter().zip(&self.done[seed]);
+        let outcomes = self.systems.iter().zip(&self.done[seed]);
         outcomes.map(|(system, outcome)| Calibration { system: system.name.to_owned(), labels: outcome.labels.clone() }).collect()
     }
 
@@ -199,7 +202,8 @@ impl<'a> Report<'a> {
 }
 
 /// Test images with the masks of every system.
-struct Images {
+struct Images<'a> {
+    systems: &'a [System],
     names: Vec<String>,
     tissue: Vec<RgbImage>,
     truth: Vec<GrayImage>,
@@ -207,24 +211,24 @@ struct Images {
     masks: Vec<Vec<GrayImage>>,
 }
 
-impl Images {
-    fn read(plan: &Plan, data: &Path, output: &Path) -> Result<Self> {
+impl<'a> Images<'a> {
+    fn read(plan: &Plan, systems: &'a [System], data: &Path, output: &Path) -> Result<Self> {
         let data = Dataset::open(&[data.to_owned()])?;
         let tissue = plan.test.iter().map(|name| data.image(name)).collect::<Result<Vec<_>>>()?;
         let truth = plan.test.iter().zip(&tissue).map(|(name, image)| data.mask(name, image.dimensions())).collect::<Result<_>>()?;
-        let masks = SYSTEMS
+        let masks = systems
             .iter()
             .map(|system| {
                 let folder = output.join(format!("seed-{SHOWN_SEED}")).join(system.key).join("masks");
                 plan.test.iter().map(|name| read_mask(&folder.join(format!("{name}.png")))).collect()
             })
             .collect::<Result<_>>()?;
-        Ok(Self { names: plan.test.clone(), tissue, truth, masks })
+        Ok(Self { systems, names: plan.test.clone(), tissue, truth, masks })
     }
 
     fn grid(&self, plan: &Plan) -> Result<Scene> {
         let columns: Vec<String> =
-            std::iter::once("ground truth").chain(SYSTEMS.iter().map(|system| system.name)).map(str::to_owned).collect();
+            std::iter::once("ground truth").chain(self.systems.iter().map(|system| system.name)).map(str::to_owned).collect();
         let masks: Vec<Vec<Option<&GrayImage>>> = (0..self.names.len())
             .map(|i| std::iter::once(&self.truth[i]).chain(self.masks.iter().map(|masks| &masks[i])).map(Some).collect())
             .collect();
@@ -237,7 +241,7 @@ impl Images {
     /// The boundaries of some systems, and the true ones above them.
     fn boundaries(&self, plan: &Plan, drawn: &[(Contour, &str)]) -> Result<Scene> {
         let contours: Vec<Contour> = drawn.iter().map(|(contour, _)| contour.clone()).chain([Contour::ground_truth()]).collect();
-        let of = |key: &str| SYSTEMS.iter().position(|system| system.key == key);
+        let of = |key: &str| self.systems.iter().position(|system| system.key == key);
         let masks: Vec<Vec<Option<&GrayImage>>> = (0..self.names.len())
             .map(|i| drawn.iter().map(|(_, key)| of(key).map(|system| &self.masks[system][i])).chain([Some(&self.truth[i])]).collect())
             .collect();

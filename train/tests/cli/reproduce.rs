@@ -4,7 +4,7 @@ use crate::program::{Workshop, text_of};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-const ROWS: usize = 13;
+const ROWS: usize = 18;
 
 /// A reproduction of a few steps on six images of 96 px.
 fn reproduce<'a>(output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -63,6 +63,14 @@ fn a_reproduction_has_every_row_and_resumes_to_the_same_numbers() {
     shop.refuses(&reproduce("whole", &["--seeds", "2", "--learning-rate", "0.1"]), &["settings.toml", "another --output"]);
     shop.refuses(&["reproduce", "--data", "data", "--output", "x", "--block", "100"], &["--block", "multiple of 16"]);
     shop.refuses(&reproduce("x", &["--seeds", "0"]), &["--seeds", "1 to 1000"]);
+    // A choice of systems has the numbers that these have among all.
+    shop.succeeds(&reproduce("some", &["--seeds", "1", "--systems", "low_resolution,labels,labels_fused"]));
+    let row = |report: &str, key: &str| shop.read(&format!("{report}/seed-0/{key}/masks/0005.png"));
+    for key in ["low_resolution", "labels", "labels_fused"] {
+        assert!(row("some", key) == row("whole", key), "{key} differs");
+    }
+    shop.refuses(&reproduce("x", &["--systems", "labels_fused"]), &["--systems", "'labels' too", "labels_fused"]);
+    shop.refuses(&reproduce("x", &["--systems", "magic"]), &["--systems", "low_resolution", "magic"]);
 }
 
 fn wait_for(shop: &Workshop, file: &str) {
@@ -110,6 +118,9 @@ fn no_pixel_mask_reaches_a_weakly_supervised_system() {
         "kl_target_predicted",
         "wasserstein2",
         "labels",
+        "labels_alone",
+        "labels_one_stain",
+        "self_training",
     ];
     for system in weak {
         assert!(weights("a", system) == weights("b", system), "{system} has seen a mask");
