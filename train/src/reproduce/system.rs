@@ -76,6 +76,9 @@ pub(super) const LABELS: &str = "labels";
 /// Key of full supervision.
 pub(super) const SUPERVISED: &str = "supervised_windows";
 
+/// Key of full supervision of blocks by themselves.
+pub(super) const SUPERVISED_BY_BLOCK: &str = "supervised";
+
 /// Every row, in the order of the table.
 pub const SYSTEMS: [System; 18] = [
     System { key: LOW_RESOLUTION, name: "low-resolution model", method: Method::LowResolution },
@@ -122,7 +125,7 @@ pub const SYSTEMS: [System; 18] = [
         name: "own labels, self-training",
         method: Method::Labels(Labels { then: Then::SelfTraining, ..Labels::WHOLE }),
     },
-    System { key: "supervised", name: "full supervision, block by block", method: Method::Supervised },
+    System { key: SUPERVISED_BY_BLOCK, name: "full supervision, block by block", method: Method::Supervised },
     System { key: SUPERVISED, name: "full supervision, in windows", method: Method::SupervisedWindows },
 ];
 

@@ -2,7 +2,7 @@
 
 use super::judge::Outcome;
 use super::settings::Plan;
-use super::system::{INTRA, INTRA_INTER, LOW_RESOLUTION, Method, SUPERVISED, System};
+use super::system::{INTRA, INTRA_INTER, LOW_RESOLUTION, Method, SUPERVISED, SUPERVISED_BY_BLOCK, System};
 use crate::atomic;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -73,7 +73,7 @@ impl<'a> Report<'a> {
             })
             .collect();
         let role = |key: &str| systems.iter().any(|system| system.key == key).then(|| key.to_owned());
-        let roles = Roles { low_resolution: role(LOW_RESOLUTION), supervised: role(SUPERVISED) };
+        let roles = Roles { low_resolution: role(LOW_RESOLUTION), supervised: role(SUPERVISED).or_else(|| role(SUPERVISED_BY_BLOCK)) };
         let comparison = compare(&counts, &roles, Bootstrap::default())?;
         let collapsed = systems
             .iter()
