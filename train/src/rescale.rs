@@ -58,7 +58,7 @@ pub fn rescale(data: &Dataset, settings: &RescaleSettings, output: &Path, mut pr
             let file = format!("{}{name}.png", settings.prefix);
             write_png(&folder.join("images").join(&file), &resize(&image, size.0, size.1, FilterType::Triangle).into())?;
             if data.has_mask(name)? {
-                let mask = data.mask_classes_as_grey(name, image.dimensions())?;
+                let mask = data.grey_mask(name, image.dimensions())?;
                 write_png(&folder.join("masks").join(&file), &most(&mask, size).into())?;
             }
             if let Some(valid) = data.validity(name, image.dimensions())? {

@@ -146,7 +146,7 @@ impl Dataset {
     ///
     /// # Errors
     /// As [`Dataset::mask`].
-    pub fn mask_classes_as_grey(&self, name: &str, size: (u32, u32)) -> Result<GrayImage> {
+    pub fn grey_mask(&self, name: &str, size: (u32, u32)) -> Result<GrayImage> {
         mask::read_grey(self.mask_path(name)?, size)
     }
 

@@ -13,8 +13,7 @@ const WHITE: u8 = 128;
 
 /// A mask of two classes: 255 where white, 0 elsewhere.
 pub(super) fn read_mask(path: &Path, size: (u32, u32)) -> Result<GrayImage> {
-    let mut mask = decode(path)?.into_luma8();
-    check_size(path, mask.dimensions(), size)?;
+    let mut mask = read_grey(path, size)?;
     for pixel in mask.iter_mut() {
         *pixel = if *pixel >= WHITE { 255 } else { 0 };
     }
@@ -39,8 +38,7 @@ pub(super) fn read_validity(path: &Path, size: (u32, u32)) -> Result<Option<Vec<
 
 /// A pseudo mask: 255 is class 1, 0 is class 0, 128 is unknown.
 pub(super) fn read_pseudo(path: &Path, size: (u32, u32)) -> Result<Vec<u8>> {
-    let mask = decode(path)?.into_luma8();
-    check_size(path, mask.dimensions(), size)?;
+    let mask = read_grey(path, size)?;
     let class = |grey: u8| match grey {
         0 => Ok(0),
         WHITE => Ok(UNKNOWN_CLASS),

@@ -38,10 +38,7 @@ fn counts_learn_the_labels_and_masks_have_no_part_in_it() {
     };
     assert!(mean(9) - mean(0) > 0.2, "{summary}");
 
-    for name in 0..6 {
-        let noise = image::GrayImage::from_fn(96, 96, |x, y| image::Luma([if (x * 7 + y * 13 + name) % 5 < 2 { 255 } else { 0 }]));
-        noise.save(shop.path(&format!("data/masks/{name:04}.png"))).unwrap();
-    }
+    shop.scramble_masks("data/masks");
     shop.succeeds(&fit("again", &flags));
     assert!(weights(&shop, "run", 150) == weights(&shop, "again", 150), "a mask was seen");
 }
@@ -143,10 +140,7 @@ fn a_network_learns_from_pseudo_masks() {
     let metrics = String::from_utf8(shop.read("student/metrics.jsonl")).unwrap();
     let last: Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
     assert!(last["cross_entropy"].as_f64().unwrap() > 0.0, "{last}");
-    for name in 0..6 {
-        let noise = image::GrayImage::from_fn(96, 96, |x, y| image::Luma([if (x * 7 + y * 13 + name) % 5 < 2 { 255 } else { 0 }]));
-        noise.save(shop.path(&format!("data/masks/{name:04}.png"))).unwrap();
-    }
+    shop.scramble_masks("data/masks");
     shop.succeeds(&fit("blind", &student));
     assert!(weights(&shop, "student", 4) == weights(&shop, "blind", 4), "a mask was seen");
 
