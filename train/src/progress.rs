@@ -58,9 +58,16 @@ impl Observer for TerminalObserver {
             Architecture::Unet => "U-Net",
             Architecture::FullResolution => "full-resolution net",
         };
+        let batch = match config.window {
+            0 => format!("{} groups of {} blocks", config.groups, config.group),
+            side => format!("{} windows of {side} px", config.groups),
+        };
         self.say(&format!(
-            "{} {}, {} groups of {} blocks, {network} of width {} and depth {}, on {}, from step {step}",
-            config.scheme, config.distance, config.groups, config.group, config.network.width, config.network.depth, config.device
+            "{}, {batch}, {network} of width {} and depth {}, on {}, from step {step}",
+            config.loss_name(),
+            config.network.width,
+            config.network.depth,
+            config.device
         ));
         if config.variance == lsr_core::VarianceModel::BernoulliMean {
             self.warn("this preset takes Eq. 3 as printed: its between-block term cancels out (see the errata of lsr-core)");

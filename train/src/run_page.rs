@@ -40,7 +40,7 @@ pub fn write_run_report(run: &RunFolder, output: &Path, mut warn: impl FnMut(&st
     let mut warnings: Vec<String> = summary.iter().flat_map(|summary| summary.collapsed.clone()).collect();
     warnings.extend(summary.iter().flat_map(|summary| summary.stopped_early.clone()));
     let report = RunReport {
-        title: format!("Training run: {} {}", config.scheme, config.distance),
+        title: format!("Training run: {}", config.loss_name()),
         provenance: provenance(run, &config, summary.as_ref()),
         settings: settings(&config)?,
         warnings,

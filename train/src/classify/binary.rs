@@ -54,7 +54,7 @@ pub fn binary_labels_from_masks(data: &Dataset, block_px: u32, stride_px: u32, c
 /// Labels of these blocks as they are known, without a classifier: a probability of 0 or 1, and the paper's bin z of it.
 ///
 /// # Errors
-/// None of these blocks can be in no bin; the signature is that of the bins.
+/// Those of [`LabelBins::label`], which has none for 0 and 1.
 pub fn known_blocks(labels: &[BinaryBlock]) -> Result<Vec<Block>> {
     let bins = LabelBins::<f64, 9>::paper();
     let block = |label: &BinaryBlock| {

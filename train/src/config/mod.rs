@@ -163,6 +163,14 @@ impl RunConfig {
         Ok(Loss::new(self.scheme, self.distance, self.variance, self.stabilisers)?.with_log_variance(self.log_variance))
     }
 
+    /// What predicted counts are compared with, and how, in a few words.
+    pub fn loss_name(&self) -> String {
+        match self.count_target {
+            CountTarget::Prior => format!("{} {}", self.scheme, self.distance),
+            CountTarget::Label => "own labels".to_owned(),
+        }
+    }
+
     /// Names the high-resolution classes: one logit for two of them, otherwise one each.
     pub(crate) fn set_classes(&mut self, classes: usize) -> Result<()> {
         if classes > 2 {

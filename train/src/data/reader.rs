@@ -228,7 +228,7 @@ impl OpenImage {
     }
 }
 
-fn no_valid_pixel(block: &Block) -> Error {
+pub(super) fn no_valid_pixel(block: &Block) -> Error {
     Error::NoValidPixel { block: format!("{} x {} px at ({}, {}) of '{}'", block.width, block.height, block.x, block.y, block.image) }
 }
 

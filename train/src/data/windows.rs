@@ -2,7 +2,6 @@
 //! blocks that it belongs to.
 
 use super::Block;
-use super::augment::Augmentation;
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -73,10 +72,9 @@ impl Windows {
         &self.blocks
     }
 
-    /// Where the label blocks of a window lie after it was changed in place `slot` of a step's batch.
-    pub fn members(&self, window: usize, augmentation: &Augmentation, seed: u64, step: usize, slot: usize) -> Vec<Member> {
+    /// Where the label blocks of a window lie after one of the eight symmetries (bit 0 mirrors x, bit 1 mirrors y, bit 2 swaps the axes first; 0: as it is).
+    pub fn members(&self, window: usize, symmetry: u8) -> Vec<Member> {
         let corner = &self.windows[window];
-        let symmetry = augmentation.symmetry(seed, step, slot);
         let place = |&index: &usize| {
             let block = &self.blocks[index];
             let here = Member { block: index, x: block.x - corner.x, y: block.y - corner.y, width: block.width, height: block.height };
@@ -87,7 +85,7 @@ impl Windows {
 }
 
 impl Member {
-    /// The same in a square window of `side` px that was turned by [`Augmentation::apply`].
+    /// The same in a square window of `side` px that was turned by [`Augmentation::apply`](super::Augmentation::apply).
     fn turned(self, side: u32, symmetry: u8) -> Self {
         let mut turned = self;
         // A turn reads the pixel at (u, v) = mirrored(swapped(x, y)); this is its inverse.
@@ -108,7 +106,7 @@ impl Member {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::BlockPixels;
+    use crate::data::{Augmentation, BlockPixels};
 
     fn block(image: &str, x: u32, y: u32) -> Block {
         Block { image: image.to_owned(), x, y, width: 4, height: 4, probability: 0.0, z: 0 }
@@ -125,7 +123,7 @@ mod tests {
         let corners: Vec<(u32, u32)> = windows.windows().iter().map(|window| (window.x, window.y)).collect();
         assert_eq!(corners, [(0, 0), (2, 0), (4, 0), (0, 2), (2, 2), (4, 2), (0, 4), (2, 4), (4, 4)]);
         for (index, window) in windows.windows().iter().enumerate() {
-            let members = windows.members(index, &Augmentation::NONE, 0, 0, 0);
+            let members = windows.members(index, 0);
             assert_eq!(members.len(), 9);
             for member in members {
                 let block = &blocks[member.block];
@@ -166,7 +164,7 @@ mod tests {
             let mut pixels = BlockPixels { rgb: vec![0; 192], valid: None, classes: Some(plane.clone()) };
             augmentation.apply(&mut pixels, (8, 8), 3, 5, slot).unwrap();
             let turned = pixels.classes.unwrap();
-            let members = windows.members(0, &augmentation, 3, 5, slot);
+            let members = windows.members(0, augmentation.symmetry(3, 5, slot));
             for (i, &found) in turned.iter().enumerate() {
                 let (x, y) = (i as u32 % 8, i as u32 / 8);
                 let inside = |m: &&Member| (m.x..m.x + m.width).contains(&x) && (m.y..m.y + m.height).contains(&y);

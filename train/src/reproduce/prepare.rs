@@ -5,7 +5,7 @@ use super::Progress;
 use super::settings::{Plan, ReproduceSettings};
 use super::system::chosen;
 use crate::atomic;
-use crate::classify::{apply_classifier, binary_labels_from_masks, fit_classifier, known_blocks, write_binary_blocks};
+use crate::classify::{apply_classifier, binary_labels_from_masks, fit_classifier, known_blocks, read_binary_blocks, write_binary_blocks};
 use crate::data::{Block, Dataset, hex, read_blocks, write_blocks};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
@@ -18,6 +18,9 @@ use std::sync::atomic::AtomicBool;
 
 /// Cancer fraction from which a block counts as a cancer block for the classifier.
 const CANCER_FROM: f64 = 0.5;
+
+/// What the classifier learned from.
+const LABELS_FILE: &str = "labels.csv";
 
 /// Reads the data's names, splits them, and fixes the plan in `settings.toml`; refuses a folder that was begun with another plan.
 pub(super) fn plan(settings: &ReproduceSettings, output: &Path) -> Result<(Plan, Dataset)> {
@@ -159,7 +162,7 @@ pub(super) fn lesson(
     // Each file is whole or not there, so what is there need not be made again.
     if !test_blocks.exists() {
         let labels = binary_labels_from_masks(&training, plan.block_px(), plan.stride_px(), CANCER_FROM)?;
-        write_binary_blocks(&output.join("labels.csv"), &labels)?;
+        write_binary_blocks(&output.join(LABELS_FILE), &labels)?;
         progress.stage(&format!("seed {seed}: block classifier"));
         let weak = training.clone().without_masks();
         fit_classifier(&weak, &labels, &plan.classifier(seed, device), &classifier, &mut |_| (), stop)?;
@@ -168,7 +171,7 @@ pub(super) fn lesson(
         write_blocks(&test_blocks, &apply_classifier(&classifier, &test.without_masks(), Some(plan.stride_px()), device, |_| ())?)?;
     }
     if !lesson.known_prior.exists() {
-        let known = known_blocks(&binary_labels_from_masks(&training, plan.block_px(), plan.stride_px(), CANCER_FROM)?)?;
+        let known = known_blocks(&read_binary_blocks(&output.join(LABELS_FILE))?)?;
         write_blocks(&lesson.known_blocks, &known)?;
         Prior::from_masks(&training, &known, plan.budget.annotated, seed)?.write(&lesson.known_prior)?;
     }

@@ -17,7 +17,10 @@ fn shop() -> Workshop {
 
 fn fit<'a>(output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut arguments = vec!["fit", "--data", "data", "--blocks", "blocks.csv", "--prior", "prior.csv", "--output", output];
-    arguments.extend(["--width", "4", "--depth", "2", "--window", "64", "--count-target", "label", "--learning-rate", "5e-3"]);
+    arguments.extend(["--depth", "2", "--window", "64", "--count-target", "label", "--learning-rate", "5e-3"]);
+    if !more.contains(&"--width") {
+        arguments.extend(["--width", "4"]);
+    }
     arguments.extend(more);
     arguments
 }
@@ -76,6 +79,23 @@ fn blocks_without_a_valid_pixel_do_not_count() {
         let report: Value = serde_json::from_str(line).unwrap();
         assert!(report["loss"].as_f64().unwrap().is_finite(), "{line}");
     }
+}
+
+/// A window whose blocks have no valid pixel, though it has some itself, is replaced by another one.
+#[test]
+fn windows_without_a_block_that_counts_are_replaced() {
+    let shop = shop();
+    std::fs::create_dir(shop.path("data/valid")).unwrap();
+    let right = image::GrayImage::from_fn(96, 96, |x, _| image::Luma([if x < 40 { 0 } else { 255 }]));
+    right.save(shop.path("data/valid/0000.png")).unwrap();
+    // Of that image, the block in the corner alone.
+    let blocks = String::from_utf8(shop.read("blocks.csv")).unwrap();
+    let kept: Vec<&str> = blocks.lines().filter(|line| !line.starts_with("0000,") || line.starts_with("0000,0,0,")).collect();
+    assert_eq!(kept.len(), 1 + 1 + 5 * 25);
+    shop.write("blocks.csv", kept.join("\n"));
+    shop.succeeds(&fit("run", &["--steps", "150", "--groups", "2", "--groups-at-once", "1", "--width", "2"]));
+    let metrics = String::from_utf8(shop.read("run/metrics.jsonl")).unwrap();
+    assert!(metrics.lines().all(|line| serde_json::from_str::<Value>(line).unwrap()["loss"].as_f64().is_some_and(f64::is_finite)));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One batch: sampled, read, with replacements for what cannot be read, and changed.
 
 use super::{Batch, LoaderSettings, OnCorrupt, SkippedImage};
+use crate::data::reader::no_valid_pixel;
 use crate::data::{BlockPixels, UNKNOWN_CLASS};
 use crate::error::{Error, Result};
 use crate::loss::valid_pixels;
@@ -57,7 +58,7 @@ impl Maker {
                 return Ok(None);
             }
             let index = group.blocks[place];
-            let mut pixels = match reader.read(index) {
+            let mut pixels = match self.read(index) {
                 Ok(pixels) => pixels,
                 Err(error) => {
                     self.skip(index, error, &mut batch.skipped)?;
@@ -68,7 +69,7 @@ impl Maker {
             };
             augmentation.apply(&mut pixels, size, *seed, step, slot)?;
             if let (Some(members), Some(windows)) = (&mut batch.members, &self.settings.windows) {
-                let mut own = windows.members(group.blocks[place], augmentation, *seed, step, slot);
+                let mut own = windows.members(group.blocks[place], augmentation.symmetry(*seed, step, slot));
                 own.retain(|member| valid_pixels(member, pixels.valid.as_deref(), size.0 as usize) > 0);
                 members.push(own);
             }
@@ -78,6 +79,19 @@ impl Maker {
         }
         batch.groups = groups;
         Ok(Some(batch))
+    }
+
+    /// Reads a block, or a window, which needs a label block with a valid pixel.
+    fn read(&self, index: usize) -> Result<BlockPixels> {
+        let LoaderSettings { reader, windows, .. } = &self.settings;
+        let pixels = reader.read(index)?;
+        if let Some(windows) = windows {
+            let (valid, width) = (pixels.valid.as_deref(), reader.block_size().0 as usize);
+            if windows.members(index, 0).iter().all(|member| valid_pixels(member, valid, width) == 0) {
+                return Err(no_valid_pixel(&reader.blocks()[index]));
+            }
+        }
+        Ok(pixels)
     }
 
     /// Notes a block that cannot be used, or gives the error back where nothing is to be skipped. Blocks without a valid pixel always are.
@@ -106,13 +120,13 @@ impl Maker {
         group: &[usize],
         skipped: &mut Vec<SkippedImage>,
     ) -> Result<(usize, BlockPixels)> {
-        let LoaderSettings { reader, sampler, .. } = &self.settings;
+        let LoaderSettings { sampler, .. } = &self.settings;
         let candidates = sampler.candidates(label);
         let attempts: Vec<usize> =
             (0..candidates.min(MAX_ATTEMPTS)).filter_map(|attempt| sampler.replacement(step, slot, attempt, label)).collect();
         let (known, new): (Vec<usize>, Vec<usize>) = attempts.iter().partition(|index| group.contains(index));
         for index in new.into_iter().chain(known) {
-            match reader.read(index) {
+            match self.read(index) {
                 Ok(pixels) => return Ok((index, pixels)),
                 Err(error) => self.skip(index, error, skipped)?,
             }
