@@ -46,6 +46,7 @@ mod processes;
 mod pseudo;
 mod quantize;
 mod queue;
+mod recipe;
 pub mod report;
 mod reproduce;
 mod rescale;
@@ -103,6 +104,7 @@ pub use quantize::{
     table as quantize_table,
 };
 pub use queue::{MomentQueue, PastBlock};
+pub use recipe::{Figures, JudgedSet, Recipe, RecipeObserver, RecipeSettings, Source, Synthetic, make as make_recipe};
 pub use reproduce::{Budget, Labels, Method, Progress as ReproduceProgress, ReproduceSettings, SYSTEMS, System, Then, reproduce};
 pub use rescale::{RescaleSettings, rescale};
 pub use run::Run;

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => commands::evaluate(&args),
         Command::Export(args) => commands::export(&args),
         Command::Quantize(args) => commands::quantize(&args),
+        Command::Recipe(args) => commands::recipe(&args),
         Command::Doctor(args) => commands::doctor(&args),
         Command::Bench(args) => commands::bench(&args),
         Command::Reproduce(args) => commands::reproduce(&args),

@@ -20,7 +20,8 @@ pub struct RescaleSettings {
 }
 
 /// Writes `images/`, and `masks/` and `valid/` where there are any, at another pixel size, and a `dataset.toml` that states it. Images are filtered
-/// (triangle filter, as wide as the reduction); a pixel of a mask has the class that has most of it.
+/// as `lsr-edge` filters fields of another pixel size (Lanczos-3, as wide as the reduction), so that a network learns from what it will see; a pixel of
+/// a mask has the class that has most of it.
 ///
 /// # Errors
 /// Nobody states the pixel size, a reduction or enlargement beyond 64 and 4, files that cannot be read or written, an output that is there already.
@@ -56,7 +57,7 @@ pub fn rescale(data: &Dataset, settings: &RescaleSettings, output: &Path, mut pr
             let new = |length: u32| ((f64::from(length) * factor).round() as u32).max(1);
             let size = (new(image.width()), new(image.height()));
             let file = format!("{}{name}.png", settings.prefix);
-            write_png(&folder.join("images").join(&file), &resize(&image, size.0, size.1, FilterType::Triangle).into())?;
+            write_png(&folder.join("images").join(&file), &resize(&image, size.0, size.1, FilterType::Lanczos3).into())?;
             if data.has_mask(name)? {
                 let mask = data.grey_mask(name, image.dimensions())?;
                 write_png(&folder.join("masks").join(&file), &most(&mask, size).into())?;

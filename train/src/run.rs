@@ -229,7 +229,7 @@ fn check(data: &Dataset, blocks: &[Block], prior: &Prior, config: &RunConfig, pr
 }
 
 fn windows(data: &Dataset, blocks: &Blocks, config: &RunConfig) -> Result<Option<Arc<Windows>>> {
-    let lay = || Windows::lay(Arc::clone(blocks), config.window, |image| data.size(image)).map(Arc::new);
+    let lay = || Windows::lay(Arc::clone(blocks), config.window, data).map(Arc::new);
     (config.window > 0).then(lay).transpose()
 }
 

@@ -10,6 +10,7 @@ mod label;
 mod prior;
 mod pseudo;
 mod quantize;
+mod recipe;
 mod report;
 mod reproduce;
 mod rescale;
@@ -27,6 +28,7 @@ pub(crate) use label::LabelArgs;
 pub(crate) use prior::{EstimateArgs, PriorArgs, PriorCommand, SheetArgs};
 pub(crate) use pseudo::PseudoArgs;
 pub(crate) use quantize::QuantizeArgs;
+pub(crate) use recipe::RecipeArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use reproduce::ReproduceArgs;
 pub(crate) use rescale::RescaleArgs;
@@ -64,6 +66,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Write a network of 8-bit integers as ONNX
     Quantize(QuantizeArgs),
+    /// Make an int8 network from several folders of tissue by a recipe, such as that of the network inside lsr-edge, and judge it
+    Recipe(RecipeArgs),
     /// Say what this machine has, whether a device can be used, and what to install
     Doctor(DoctorArgs),
     /// Time the training steps of a network on synthetic tissue

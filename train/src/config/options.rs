@@ -72,7 +72,8 @@ pub struct FitOptions {
     /// (BatchNorm sees each part by itself) [default: all groups]
     #[arg(long, value_name = "N")]
     pub groups_at_once: Option<usize>,
-    /// How often each label is drawn: balanced, frequency (as often as it occurs) or weights such as 0:1,9:4 [default: balanced]
+    /// How often each label is drawn: balanced, frequency (as often as it occurs) or weights such as 0:1,9:4; with --window, how often
+    /// each folder of --data, which are counted from 0 [default: balanced]
     #[arg(long)]
     pub sampling: Option<Sampling>,
     /// Recent blocks of each label whose counts enlarge a group's statistics [default: 0, as in the paper]

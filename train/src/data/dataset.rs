@@ -17,6 +17,8 @@ struct Entry {
     image: PathBuf,
     mask: PathBuf,
     valid: PathBuf,
+    /// Place of its folder among those of the data.
+    folder: usize,
 }
 
 /// One or more folders of images with (or without) masks. An image's name is its file name without extension.
@@ -40,7 +42,7 @@ impl Dataset {
     pub fn open(folders: &[PathBuf]) -> Result<Self> {
         let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
         let mut cards = Vec::new();
-        for folder in folders {
+        for (place, folder) in folders.iter().enumerate() {
             let images = folder.join("images");
             let before = entries.len();
             for file in std::fs::read_dir(&images).map_err(Error::io("reading", &images))? {
@@ -52,7 +54,7 @@ impl Dataset {
                 }
                 let mask = folder.join("masks").join(format!("{name}.png"));
                 let valid = folder.join("valid").join(format!("{name}.png"));
-                if let Some(other) = entries.insert(name.clone(), Entry { image: image.clone(), mask, valid }) {
+                if let Some(other) = entries.insert(name.clone(), Entry { image: image.clone(), mask, valid, folder: place }) {
                     let reason = format!("the name '{name}' is also that of {}: image names must differ", other.image.display());
                     return Err(Error::file(&image, reason));
                 }
@@ -164,6 +166,14 @@ impl Dataset {
     /// An unknown name; a file whose header cannot be read.
     pub fn size(&self, name: &str) -> Result<(u32, u32)> {
         read_size(&self.entry(name)?.image)
+    }
+
+    /// Which of the folders an image lies in.
+    ///
+    /// # Errors
+    /// An unknown name.
+    pub fn folder(&self, name: &str) -> Result<usize> {
+        Ok(self.entry(name)?.folder)
     }
 
     /// The file of an image.

@@ -1,7 +1,7 @@
 //! Windows: pieces of an image that hold several label blocks, so that each block is seen with what is around it, and each pixel once for all
 //! blocks that it belongs to.
 
-use super::Block;
+use super::{Block, Dataset};
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,11 +31,11 @@ pub struct Member {
 
 impl Windows {
     /// Square windows of `side` pixels, one with its upper left corner at that of every block, or as near to it as the image's border allows; none
-    /// twice. `size` gives an image's (width, height).
+    /// twice. A window's z is the folder of its image.
     ///
     /// # Errors
-    /// A side that is less than a block's, an image that is smaller than a window.
-    pub fn lay(blocks: Arc<Vec<Block>>, side: u32, mut size: impl FnMut(&str) -> Result<(u32, u32)>) -> Result<Self> {
+    /// A side that is less than a block's, an image that is smaller than a window or is not there.
+    pub fn lay(blocks: Arc<Vec<Block>>, side: u32, data: &Dataset) -> Result<Self> {
         let mut images: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (index, block) in blocks.iter().enumerate() {
             if block.width > side || block.height > side {
@@ -46,7 +46,7 @@ impl Windows {
         }
         let (mut windows, mut members) = (Vec::new(), Vec::new());
         for (image, own) in images {
-            let (width, height) = size(image)?;
+            let ((width, height), z) = (data.size(image)?, data.folder(image)?);
             if width < side || height < side {
                 return Err(Error::setting("window", format!("at most {width} x {height} px, the size of '{image}'"), side));
             }
@@ -56,13 +56,13 @@ impl Windows {
                 let inside =
                     |block: &Block| block.x >= x && block.y >= y && block.x + block.width <= x + side && block.y + block.height <= y + side;
                 members.push(own.iter().copied().filter(|&index| inside(&blocks[index])).collect());
-                windows.push(Block { image: image.to_owned(), x, y, width: side, height: side, probability: 0.0, z: 0 });
+                windows.push(Block { image: image.to_owned(), x, y, width: side, height: side, probability: 0.0, z });
             }
         }
         Ok(Self { windows: Arc::new(windows), members, blocks })
     }
 
-    /// The windows, as blocks that can be read; their labels say nothing.
+    /// The windows, as blocks that can be read; their z is the folder of their image, among those of the data.
     pub fn windows(&self) -> &Arc<Vec<Block>> {
         &self.windows
     }
@@ -106,7 +106,15 @@ impl Member {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::tests::folder;
     use crate::data::{Augmentation, BlockPixels};
+
+    /// Images of these sizes, in a folder each.
+    fn data(images: &[(&str, u32, u32)]) -> (Vec<tempfile::TempDir>, Dataset) {
+        let folders: Vec<_> = images.iter().map(|&image| folder(&[image])).collect();
+        let paths: Vec<_> = folders.iter().map(|folder| folder.path().to_owned()).collect();
+        (folders, Dataset::open(&paths).unwrap())
+    }
 
     fn block(image: &str, x: u32, y: u32) -> Block {
         Block { image: image.to_owned(), x, y, width: 4, height: 4, probability: 0.0, z: 0 }
@@ -119,7 +127,7 @@ mod tests {
     #[test]
     fn each_window_has_the_blocks_inside_it() {
         let blocks = Arc::new(grid("a", 12));
-        let windows = Windows::lay(Arc::clone(&blocks), 8, |_| Ok((12, 12))).unwrap();
+        let windows = Windows::lay(Arc::clone(&blocks), 8, &data(&[("a", 12, 12)]).1).unwrap();
         let corners: Vec<(u32, u32)> = windows.windows().iter().map(|window| (window.x, window.y)).collect();
         assert_eq!(corners, [(0, 0), (2, 0), (4, 0), (0, 2), (2, 2), (4, 2), (0, 4), (2, 4), (4, 4)]);
         for (index, window) in windows.windows().iter().enumerate() {
@@ -135,10 +143,21 @@ mod tests {
     #[test]
     fn windows_that_cannot_be_are_refused() {
         let blocks = Arc::new(grid("a", 12));
-        let small = Windows::lay(Arc::clone(&blocks), 3, |_| Ok((12, 12))).unwrap_err().to_string();
+        let small = Windows::lay(Arc::clone(&blocks), 3, &data(&[("a", 12, 12)]).1).unwrap_err().to_string();
         assert!(small.contains("at least a block's side"), "{small}");
-        let large = Windows::lay(blocks, 13, |_| Ok((12, 20))).unwrap_err().to_string();
+        let large = Windows::lay(Arc::clone(&blocks), 13, &data(&[("a", 12, 20)]).1).unwrap_err().to_string();
         assert!(large.contains("12 x 20 px, the size of 'a'"), "{large}");
+        let missing = Windows::lay(blocks, 8, &data(&[("b", 12, 12)]).1).unwrap_err().to_string();
+        assert!(missing.contains("'a'"), "{missing}");
+    }
+
+    #[test]
+    fn windows_know_their_folder() {
+        let blocks: Vec<Block> = grid("b", 12).into_iter().chain(grid("a", 8)).collect();
+        let windows = Windows::lay(Arc::new(blocks), 8, &data(&[("b", 12, 12), ("a", 8, 8)]).1).unwrap();
+        let found: Vec<(&str, usize)> = windows.windows().iter().map(|window| (window.image.as_str(), window.z)).collect();
+        assert_eq!(found[0], ("a", 1));
+        assert_eq!(found[1..], [("b", 0); 9]);
     }
 
     /// Each block's pixels have its number: after every turn they lie where the member says.
@@ -149,7 +168,7 @@ mod tests {
             Block { width: 4, height: 1, ..block("a", 2, 4) },
             Block { width: 2, height: 2, ..block("a", 6, 6) },
         ]);
-        let windows = Windows::lay(Arc::clone(&blocks), 8, |_| Ok((8, 8))).unwrap();
+        let windows = Windows::lay(Arc::clone(&blocks), 8, &data(&[("a", 8, 8)]).1).unwrap();
         let mut plane = vec![0_u8; 64];
         for (index, block) in blocks.iter().enumerate() {
             for y in block.y..block.y + block.height {

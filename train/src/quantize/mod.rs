@@ -36,6 +36,7 @@ pub use int8::{Int8Network, Simulation};
 pub use progress::QuantizeObserver;
 pub use report::{CalibrationSummary, FineTuning, LayerGrid, Provenance, QuantizeReport, table};
 pub use settings::{Equalise, QuantizeSettings, RangeRule};
+pub(crate) use validate::validate;
 pub use validate::{ScorePair, Validation};
 pub use weights::QuantizedConvolution;
 
@@ -47,7 +48,7 @@ use crate::network::FoldedNetwork;
 use crate::run_folder::RunFolder;
 use burn::tensor::Device;
 use calibrate::Calibration;
-use progress::Progress;
+pub(crate) use progress::Progress;
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -86,7 +87,7 @@ pub fn quantize(
         let float = FoldedNetwork::of(&trained.network)?;
         let band_px = crate::data::read_blocks(&run.path("blocks.csv"))?.first().map_or(240.0, |block| f64::from(block.width));
         let progress = &mut Progress { observer, stop };
-        quantized.report.validation = Some(validate::validate(&float, &quantized.network, &config, data, band_px, progress)?);
+        quantized.report.validation = Some(validate(&float, &quantized.network, &config, data, band_px, progress)?);
     }
     crate::atomic::write(output, &quantized.bytes)?;
     Ok(quantized.report)

@@ -1,0 +1,52 @@
+//! What the network of a recipe learns from: block labels of all sources, their count prior, and how often each source is drawn.
+
+use super::{Recipe, RecipeObserver, Source};
+use crate::classify::{binary_labels_from_masks, known_blocks};
+use crate::data::{Dataset, write_blocks};
+use crate::error::{Error, Result};
+use crate::prior::Prior;
+use crate::sampling::Sampling;
+use std::path::{Path, PathBuf};
+
+/// Share of cancer from which a block counts as cancer.
+const CANCER_FROM: f64 = 0.5;
+
+/// What is learned from.
+pub(super) struct Lesson {
+    /// Folders of images, source by source.
+    pub(super) folders: Vec<PathBuf>,
+    /// One label for each block: cancer or not.
+    pub(super) blocks: PathBuf,
+    /// The count prior of both labels.
+    pub(super) prior: PathBuf,
+    /// How often each folder is drawn.
+    pub(super) sampling: Sampling,
+}
+
+impl Lesson {
+    /// From the masks it takes one bit a block, and the counts of the annotated blocks.
+    pub(super) fn make(
+        recipe: &Recipe,
+        sources: &[(&Source, Vec<PathBuf>)],
+        output: &Path,
+        observer: &mut dyn RecipeObserver,
+    ) -> Result<Self> {
+        let folders: Vec<PathBuf> = sources.iter().flat_map(|(_, folders)| folders.iter().cloned()).collect();
+        let weights = sources.iter().flat_map(|(source, folders)| folders.iter().map(|_| source.weight / folders.len() as f64));
+        let weights: Vec<String> = weights.enumerate().map(|(folder, weight)| format!("{folder}:{weight}")).collect();
+        let lesson = Self {
+            folders,
+            blocks: output.join("blocks.csv"),
+            prior: output.join("prior.csv"),
+            sampling: weights.join(",").parse().map_err(|error| Error::setting("weight", "weights of the sources", error))?,
+        };
+        if !lesson.prior.exists() {
+            observer.part("block labels and count prior");
+            let data = Dataset::open(&lesson.folders)?;
+            let blocks = known_blocks(&binary_labels_from_masks(&data, recipe.block_px, recipe.stride_px, CANCER_FROM)?)?;
+            write_blocks(&lesson.blocks, &blocks)?;
+            Prior::from_masks(&data, &blocks, recipe.annotated, recipe.seed)?.write(&lesson.prior)?;
+        }
+        Ok(lesson)
+    }
+}
