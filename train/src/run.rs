@@ -49,14 +49,18 @@ impl Run {
             return Err(Error::setting("--data", "at least one folder of images", "nothing"));
         }
         let data = Dataset::open(&options.data)?;
+        let (prior, blocks) = (Prior::read(&prior_file)?, read_blocks(&blocks_file)?);
+        let options = if options.leaves_the_loss_open() && prior.classes() == 2 {
+            options.or(FitOptions::own_labels(default_window(&data, &blocks)?))
+        } else {
+            options
+        };
         let mut config = options.resolve(data.um_per_px()?, data.licence())?;
         let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Error::io("reading", path));
         config.data = config.data.iter().map(absolute).collect::<Result<_>>()?;
         config.cache = config.cache.as_ref().map(absolute).transpose()?;
         config.pseudo = config.pseudo.as_ref().map(absolute).transpose()?;
-        let prior = Prior::read(&prior_file)?;
         config.set_classes(prior.classes())?;
-        let blocks = read_blocks(&blocks_file)?;
         check(&data, &blocks, &prior, &config, &prior_file)?;
         config.data_digest = digest(&data, &blocks, &prior, &config)?;
         let (training, validation) = split(&data, &blocks, &config)?;
@@ -136,7 +140,7 @@ impl Run {
     pub fn among(mut self, processes: Processes) -> Result<Self> {
         let at_once = self.config.groups_at_once * self.config.group;
         if self.windows.is_some() && processes.count > 1 {
-            return Err(Error::setting("processes", "1 with --window", processes.count));
+            return Err(Error::setting("processes", "1 with --window (a loss such as --preset paper needs none)", processes.count));
         }
         if processes.count > at_once {
             return Err(Error::setting("processes", format!("at most the {at_once} blocks that go through at once"), processes.count));
@@ -195,6 +199,22 @@ fn view(data: Dataset, config: &RunConfig) -> Dataset {
         None if config.opens_masks() => data,
         None => data.without_masks(),
     }
+}
+
+/// Side of the windows where nobody chooses one: twice a block's, or as much of it as the smallest image has, in whole steps of what the deepest
+/// usual network divides.
+fn default_window(data: &Dataset, blocks: &[Block]) -> Result<u32> {
+    const STEP_PX: u32 = 16;
+    let side = blocks.iter().map(|block| block.width.max(block.height)).max().unwrap_or(0);
+    let images: BTreeSet<&str> = blocks.iter().map(|block| block.image.as_str()).collect();
+    let mut most = side.saturating_mul(2);
+    for image in images {
+        let (width, height) = data.size(image)?;
+        most = most.min(width).min(height);
+    }
+    // Where a block does not go into whole steps, windows of its own size remain.
+    let whole = most / STEP_PX * STEP_PX;
+    Ok(if whole >= side { whole } else { side })
 }
 
 /// Refuses what would stop the training later; looks at the images' headers alone.

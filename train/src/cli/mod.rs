@@ -66,7 +66,7 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Write a network of 8-bit integers as ONNX
     Quantize(QuantizeArgs),
-    /// Make an int8 network from several folders of tissue by a recipe, such as that of the network inside lsr-edge, and judge it
+    /// Make an int8 network from several folders of tissue by a recipe, and judge it
     Recipe(RecipeArgs),
     /// Say what this machine has, whether a device can be used, and what to install
     Doctor(DoctorArgs),

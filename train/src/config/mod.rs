@@ -1,4 +1,5 @@
-//! What a run is made from: flags and a TOML file of the same keys (flags win), the paper's set-up where neither says anything.
+//! What a run is made from: flags and a TOML file of the same keys (flags win), and where neither says anything the blocks' own labels (a
+//! loss that is left open) or the paper's set-up (of any part of it that is chosen).
 
 mod options;
 mod schedule;

@@ -24,7 +24,9 @@ pub struct FitOptions {
     /// Count prior (CSV: z,class,mean,std,n)
     #[arg(long, value_name = "FILE")]
     pub prior: Option<PathBuf>,
-    /// Published variant that the loss starts from: paper, paper_literal, paper_code, lsr_iclr, lsr_early [default: paper]
+    /// Published variant that the loss starts from: paper, paper_literal, paper_code, lsr_iclr, lsr_early. Where neither it nor any part of a loss is
+    /// given, blocks are compared with their own labels, as --count-target label --window (two blocks) --hed-jitter 0.3 --learning-rate 5e-3
+    /// --schedule cosine --ema 0.99 --clip-norm 1 would have it [default: paper, with any part of a loss]
     #[arg(long)]
     pub preset: Option<Preset>,
     /// intra, inter or intra_inter [default: the preset's]
@@ -285,6 +287,30 @@ impl FitOptions {
             threshold,
             checkpoint_every
         )
+    }
+
+    /// Whether nothing says what predicted counts are compared with: no preset, no part of a count prior's loss, no mask.
+    pub fn leaves_the_loss_open(&self) -> bool {
+        let stabilisers = [self.variance_floor, self.log_offset, self.denominator_epsilon, self.dead_zone, self.rho_floor];
+        let of_groups = self.group.is_some() || self.groups_at_once.is_some() || self.queue.is_some() || self.window.is_some();
+        let of_masks = self.mask_fraction.is_some() || self.count_weight.is_some() || self.pseudo.is_some();
+        let of_loss = self.preset.is_some() || self.scheme.is_some() || self.distance.is_some() || self.count_target.is_some();
+        !(of_loss || of_groups || of_masks || stabilisers.iter().any(Option::is_some))
+    }
+
+    /// What is best where nobody chooses: blocks in windows of this side, each compared with its own label, and stains that vary. The README's table
+    /// of ablations says what each part is worth.
+    pub fn own_labels(window: u32) -> Self {
+        Self {
+            count_target: Some(CountTarget::Label),
+            window: Some(window),
+            learning_rate: Some(5e-3),
+            schedule: Some(Schedule::Cosine),
+            ema: Some(0.99),
+            clip_norm: Some(1.0),
+            hed_jitter: Some(0.3),
+            ..Self::default()
+        }
     }
 
     /// Fills in the defaults and checks every value.

@@ -1,4 +1,4 @@
-//! From folders of tissue to a finished int8 network by one file: what the network inside `lsr-edge` was made with.
+//! From folders of tissue to a finished int8 network, by one file.
 //!
 //! ```text
 //! recipe.toml ─► source ─► lesson ─► fit ─► quantize ─► judge

@@ -232,7 +232,7 @@ impl Work<'_> {
             None => judge(self.plan, &test, &self.lesson.test_blocks, &prior, &masks, low_resolution)?,
             Some(options) => {
                 let (run, failed) = match then {
-                    Then::Turned | Then::Fused => (labels, None),
+                    Then::Turned | Then::Fused | Then::TurnedFused => (labels, None),
                     Then::Masks | Then::SelfTraining => {
                         let pseudo = if then == Then::SelfTraining { Some(self.pseudo_masks(&labels, &options, progress)?) } else { None };
                         let run = self.folder.join("run");
@@ -249,6 +249,9 @@ impl Work<'_> {
                     match then {
                         Then::Turned => predict_turned(&trained.network, &config, &image, &device),
                         Then::Fused => Ok(fused(&predict(&trained.network, &config, &image, &device)?, &low_resolution(name)?)),
+                        Then::TurnedFused => {
+                            Ok(fused(&predict_turned(&trained.network, &config, &image, &device)?, &low_resolution(name)?))
+                        }
                         Then::Masks | Then::SelfTraining => predict(&trained.network, &config, &image, &device),
                     }
                 })?;

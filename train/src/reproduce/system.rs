@@ -39,6 +39,8 @@ pub enum Then {
     Turned,
     /// The mean of its logit and the low-resolution model's does.
     Fused,
+    /// The same with the mean over the eight turns.
+    TurnedFused,
     /// Another network learns from its pseudo masks too.
     SelfTraining,
 }
@@ -50,7 +52,7 @@ impl Labels {
 impl Method {
     /// Whether it needs the run of [`LABELS`].
     pub(super) fn needs_labels(self) -> bool {
-        matches!(self, Self::Labels(Labels { then: Then::Turned | Then::Fused | Then::SelfTraining, .. }))
+        matches!(self, Self::Labels(Labels { then: Then::Turned | Then::Fused | Then::TurnedFused | Then::SelfTraining, .. }))
     }
 }
 
@@ -80,7 +82,7 @@ pub(super) const SUPERVISED: &str = "supervised_windows";
 pub(super) const SUPERVISED_BY_BLOCK: &str = "supervised";
 
 /// Every row, in the order of the table.
-pub const SYSTEMS: [System; 18] = [
+pub const SYSTEMS: [System; 19] = [
     System { key: LOW_RESOLUTION, name: "low-resolution model", method: Method::LowResolution },
     System { key: INTRA, name: "intra (Eq. 5)", method: Method::Counts(Preset::Paper, Some(Scheme::Intra), None) },
     System { key: "inter", name: "inter (Eq. 9)", method: Method::Counts(Preset::Paper, Some(Scheme::Inter), None) },
@@ -119,6 +121,11 @@ pub const SYSTEMS: [System; 18] = [
         key: "labels_fused",
         name: "own labels, fused with low-resolution model",
         method: Method::Labels(Labels { then: Then::Fused, ..Labels::WHOLE }),
+    },
+    System {
+        key: "labels_turned_fused",
+        name: "own labels, turned and fused",
+        method: Method::Labels(Labels { then: Then::TurnedFused, ..Labels::WHOLE }),
     },
     System {
         key: "self_training",

@@ -175,3 +175,27 @@ fn a_network_learns_from_pseudo_masks() {
     shop.refuses(&pseudo("w", &["--teacher-std", "0"]), &["--teacher-std", "0.001 to 10"]);
     shop.refuses(&pseudo("w", &["--margin", "11"]), &["--margin", "0 to 10", "11"]);
 }
+
+#[test]
+fn labels_in_windows_are_what_fit_does_unless_it_is_told_otherwise() {
+    let shop = shop();
+    let base = ["fit", "--data", "data", "--blocks", "blocks.csv", "--prior", "prior.csv", "--width", "2", "--depth", "2", "--steps", "1"];
+    let settings = |output: &str, more: &[&str]| {
+        shop.succeeds(&[&base[..], &["--output", output], more].concat());
+        let text = String::from_utf8(shop.read(&format!("{output}/config.toml"))).unwrap();
+        toml::from_str::<toml::Table>(&text).unwrap()
+    };
+    let best = settings("best", &[]);
+    assert_eq!((best["count_target"].as_str(), best["window"].as_integer()), (Some("label"), Some(64)));
+    assert_eq!((best["group"].as_integer(), best["groups"].as_integer()), (Some(1), Some(8)));
+    assert_eq!((best["ema"].as_float(), best["augmentation"]["hed_jitter"].as_float()), (Some(0.99), Some(0.3)));
+    let gentler = settings("gentler", &["--hed-jitter", "0.1"]);
+    assert_eq!((gentler["count_target"].as_str(), gentler["augmentation"]["hed_jitter"].as_float()), (Some("label"), Some(0.1)));
+
+    let paper = settings("paper", &["--preset", "paper"]);
+    assert_eq!((paper["count_target"].as_str(), paper["window"].as_integer()), (Some("prior"), Some(0)));
+    assert_eq!((paper["group"].as_integer(), paper["groups"].as_integer()), (Some(15), Some(2)));
+    assert_eq!((paper["learning_rate"].as_float(), paper["augmentation"]["hed_jitter"].as_float()), (Some(1e-3), Some(0.0)));
+    assert_eq!((paper["scheme"].as_str(), paper["distance"].as_str()), (Some("intra_inter"), Some("max_product")));
+    assert!(!paper.contains_key("ema") && !paper.contains_key("clip_norm"));
+}
