@@ -46,6 +46,8 @@ mod processes;
 mod pseudo;
 mod quantize;
 mod queue;
+mod reference;
+mod rejection;
 pub mod report;
 mod reproduce;
 mod rescale;
@@ -99,10 +101,15 @@ pub use processes::{Connection, Processes, Share};
 pub use pseudo::{PseudoData, PseudoReport, PseudoSettings, pseudo_masks};
 pub use quantize::{
     CalibrationSummary, Difference, Equalise, FineTuning, Grid, Int8Network, LayerGrid, Provenance, QuantizeObserver, QuantizeReport,
-    QuantizeSettings, Quantized, QuantizedConvolution, RangeRule, ScorePair, Simulation, Validation, quantize, quantize_network,
-    table as quantize_table,
+    QuantizeSettings, Quantized, QuantizedConvolution, RangeRule, ReferenceSummary, ScorePair, Simulation, Validation, quantize,
+    quantize_network, table as quantize_table,
 };
 pub use queue::{MomentQueue, PastBlock};
+pub use reference::{ReferenceSettings, make_reference};
+pub use rejection::{
+    Curve as RejectionCurve, Curves as RejectionCurves, FieldRow, KindSummary, Rejection, RejectionData, rejection, rejection_table,
+    write_rejection,
+};
 pub use reproduce::{Budget, Labels, Method, Progress as ReproduceProgress, ReproduceSettings, SYSTEMS, System, Then, reproduce};
 pub use rescale::{RescaleSettings, rescale};
 pub use run::Run;

@@ -10,6 +10,8 @@ mod label;
 mod prior;
 mod pseudo;
 mod quantize;
+mod reference;
+mod rejection;
 mod report;
 mod reproduce;
 mod rescale;
@@ -27,6 +29,8 @@ pub(crate) use label::LabelArgs;
 pub(crate) use prior::{EstimateArgs, PriorArgs, PriorCommand, SheetArgs};
 pub(crate) use pseudo::PseudoArgs;
 pub(crate) use quantize::QuantizeArgs;
+pub(crate) use reference::ReferenceArgs;
+pub(crate) use rejection::RejectionArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use reproduce::ReproduceArgs;
 pub(crate) use rescale::RescaleArgs;
@@ -60,6 +64,8 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Compare a network's masks with true ones
     Evaluate(EvaluateArgs),
+    /// Does the network know when it does not know? Dice of the fields that are kept when those unlike its training images are rejected
+    Rejection(RejectionArgs),
     /// Write a network as ONNX
     Export(ExportArgs),
     /// Write a network of 8-bit integers as ONNX
