@@ -75,15 +75,17 @@ pub fn line_figure(figure: &LineFigure) -> Result<Scene> {
     scene.items.push(Item::Box { at: (left, top), size: (1, height), fill: AXIS });
     scene.items.push(text((left, top / 2), Anchor::Left, Font::Title, figure.title.clone()));
     scene.items.push(text((left + width / 2, SIZE.1 - 16), Anchor::Middle, Font::Label, figure.x_label.clone()));
+    let names = figure.series.iter().map(|series| Font::Label.width(&series.name)).max().unwrap_or(0).min(width / 2);
     let mut colours = PALETTE.iter().cycle().copied();
     for (number, series) in figure.series.iter().enumerate() {
         let colour = if series.bound { AXIS } else { colours.next().unwrap_or(INK) };
         let dash = if series.bound { (6, 5) } else { (0, 0) };
         scene.items.push(Item::Curve { points: series.points.iter().map(|&(x, y)| place(x, y)).collect(), colour, dash });
-        // The lower left is where rejection leaves curves room.
+        // At the lower right, where all rejection curves have come to the same height.
         let y = top + height - 14 - 18 * (figure.series.len() - 1 - number) as u32;
-        scene.items.push(Item::Curve { points: vec![(left + 14, y), (left + 40, y)], colour, dash });
-        scene.items.push(text((left + 48, y), Anchor::Left, Font::Label, series.name.clone()));
+        let start = left + width - names - 60;
+        scene.items.push(Item::Curve { points: vec![(start, y), (start + 26, y)], colour, dash });
+        scene.items.push(text((start + 34, y), Anchor::Left, Font::Label, series.name.clone()));
     }
     Ok(scene)
 }

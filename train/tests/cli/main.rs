@@ -10,6 +10,7 @@ mod faults;
 mod prior;
 mod program;
 mod quantize;
+mod rejection;
 mod reproduce;
 mod resume;
 mod training;
