@@ -111,9 +111,9 @@ fn a_field_is_judged_at_the_models_pixel_size() {
     segment(&model, folder.path(), &["--overwrite"]).expect(0, &["flagged: a: "]);
     let not_said = distance(folder.path(), "a");
     assert_eq!((&said["tiles"], &not_said["tiles"]), (&4.into(), &16.into()));
-    // Resampling leaves a little of itself behind, a wrong pixel size much more.
+    // Resampling leaves something of itself behind in pixels as random as these, a wrong pixel size more.
     let of = |found: &Value| found["distance"].as_f64().unwrap();
-    assert!(of(&not_said) > 2.0 * of(&said), "{said} {not_said}");
+    assert!(of(&not_said) > of(&said) + 1.0, "{said} {not_said}");
 }
 
 #[test]
