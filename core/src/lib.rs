@@ -7,6 +7,7 @@
 //! block probability ─ label ─► z ─ prior ─► target N(eta, rho^2) ─┐
 //! pixel probabilities ─ moments ─► N(mu, v), N(m, S) ─────────────┴─ gaussian ─► distance ─ loss ─► value, dL/dp
 //! mask, true mask ─ score ─► IoU, Dice             fields at the microscope ─ monitor ─► z-score, alarm
+//! pixels, probabilities ─ reference ─► distance from what the network has learned from, flag
 //! ```
 //!
 //! Source: Zhao et al., "Label Super Resolution with Inter-Instance Loss" (2019), which extends Malkin et al., "Label
@@ -45,6 +46,7 @@ pub mod moments;
 pub mod monitor;
 pub mod preset;
 pub mod prior;
+pub mod reference;
 pub mod scalar;
 pub mod score;
 
@@ -57,5 +59,6 @@ pub use moments::{BlockAccumulator, BlockMoments, GroupMoments, U8Sums, Variance
 pub use monitor::{Drift, Monitor, MonitorConfig, Observation};
 pub use preset::{PAPER_CODE_WEIGHT, Preset};
 pub use prior::{Count, CountPrior, TABLE_1_PERCENT};
+pub use reference::{FieldView, Judgement, Reference, ReferenceParts};
 pub use scalar::{Dual, Real, Scalar};
 pub use score::Confusion;

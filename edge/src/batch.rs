@@ -22,6 +22,10 @@ pub struct Report {
     pub skipped: usize,
     /// Of the skipped ones, those made with another model, other settings or another version.
     pub outdated: usize,
+    /// Of the written ones, those that were held against what the network has learned from.
+    pub judged: usize,
+    /// One line for each of these that is unlike it.
+    pub flagged: Vec<String>,
     /// Inputs that failed: first those that gave no image or a name twice, then images, in the order given.
     pub failures: Vec<(PathBuf, Error)>,
     /// Images that were not looked at because the run was stopped.
@@ -69,6 +73,8 @@ pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf]) -> Result<Report, E
         written: 0,
         skipped: 0,
         outdated: 0,
+        judged: 0,
+        flagged: Vec::new(),
         failures: Vec::new(),
         not_started: inputs.len() - results.len(),
         interrupted: segmenter.interrupt().is_set(),
@@ -76,7 +82,11 @@ pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf]) -> Result<Report, E
     };
     for (index, result) in results {
         match result {
-            Ok(Outcome::Written(_)) => report.written += 1,
+            Ok(Outcome::Written { training_distance, .. }) => {
+                report.written += 1;
+                report.judged += usize::from(training_distance.is_some());
+                report.flagged.extend(training_distance.and_then(|distance| distance.warning(&inputs[index].name)));
+            }
             Ok(Outcome::Skipped { same }) => {
                 report.skipped += 1;
                 report.outdated += usize::from(!same);
@@ -115,9 +125,12 @@ fn progress_bar(images: u64) -> ProgressBar {
 }
 
 impl Report {
-    /// One line: how many were written, skipped and failed.
+    /// One line: how many were written, flagged, skipped and failed.
     pub fn summary(&self) -> String {
         let mut parts = vec![format!("{} written", self.written)];
+        if self.judged > 0 {
+            parts.push(format!("{} of them flagged as unlike what the network has learned from", self.flagged.len()));
+        }
         match (self.skipped, self.outdated) {
             (0, _) => {}
             (skipped, 0) => parts.push(format!("{skipped} skipped (done before)")),

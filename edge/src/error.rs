@@ -227,6 +227,12 @@ pub enum ModelError {
         /// Its value.
         found: String,
     },
+    /// A reference that cannot be used.
+    #[error("metadata key 'lsr.reference': {problem}")]
+    Reference {
+        /// What is wrong.
+        problem: String,
+    },
     /// The runtime could not prepare the network for an image size.
     #[error("the runtime cannot prepare it for {width} x {height} px: {reason}")]
     Prepare {

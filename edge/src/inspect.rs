@@ -1,6 +1,6 @@
 //! A model's card as text for people.
 
-use crate::model::{Card, ImageMemory, Refusal};
+use crate::model::{Card, ImageMemory, LearnedFrom, Refusal};
 use std::fmt::Write;
 
 /// The card as lines of `what  value`.
@@ -26,6 +26,8 @@ pub fn describe(card: &Card) -> String {
     line("classes", format!("{}; the mask shows {mask}", metadata.class_names.join(", ")));
     line("threshold", metadata.threshold.to_string());
     line("context", format!("{} px", metadata.context_px));
+    let nothing = || "not stated: no field is flagged as unlike it".to_owned();
+    line("learned from", metadata.reference.as_ref().map_or_else(nothing, LearnedFrom::describe));
     let provenance = &metadata.provenance;
     for (what, value) in [
         ("trained by", &provenance.trained_by),

@@ -46,6 +46,7 @@ mod segment;
 pub mod stage;
 mod threads;
 mod tile;
+mod training_distance;
 
 pub use batch::{Report, segment_all};
 pub use bench::{Bench, BenchOptions, LayerTime, Measured, bench, bench_here, parse_isa};
@@ -55,12 +56,13 @@ pub use input::{Input, find_inputs};
 pub use inspect::describe;
 pub use interrupt::Interrupt;
 pub use mask::{CancerFraction, Mask};
-pub use model::{Card, Contents, Execution, FORMAT, ImageMemory, Metadata, Model, OPERATORS, Provenance, Refusal};
+pub use model::{Card, Contents, Execution, FORMAT, ImageMemory, LearnedFrom, Metadata, Model, OPERATORS, Provenance, Refusal};
 pub use output::{NOTICE, OutputFiles, Pictures};
 pub use predict::{ProbabilityMap, predict};
 pub use segment::{Options, Outcome, Segmenter};
 pub use threads::Threads;
 pub use tile::{DEFAULT_TILE, STREAMED_TILE, TileRule, Tiling};
+pub use training_distance::TrainingDistance;
 
 /// Version of this program, as records state it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -86,6 +86,9 @@ fn line(summary: &Summary) -> String {
     if summary.repeats > 0 {
         parts.push(format!("{} visits were repeated", summary.repeats));
     }
+    if let Some(flagged) = summary.flagged_fields {
+        parts.push(format!("{flagged} flagged as unlike what the network has learned from"));
+    }
     if let Some(cancer) = summary.cancer {
         parts.push(format!("cancer {:.2} % (standard deviation {:.4} %)", 100.0 * cancer.count_fraction, 100.0 * cancer.count_std));
     }

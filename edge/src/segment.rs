@@ -6,11 +6,12 @@ use crate::field::{Field, PixelSize};
 use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::mask::{CancerFraction, Mask};
-use crate::model::Model;
+use crate::model::{LearnedFrom, Model};
 use crate::output::{Existing, InputRecord, NOTICE, NetworkRecord, OutputFiles, Pictures, Record, Settings, Timings};
 use crate::predict::{TilePlan, predict};
 use crate::read::read_file;
 use crate::tile::{DEFAULT_TILE, TileRule, Tiling};
+use crate::training_distance::TrainingDistance;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -41,10 +42,15 @@ pub struct Segmenter {
 }
 
 /// What became of an image.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// Its files were written.
-    Written(CancerFraction),
+    Written {
+        /// What was found.
+        cancer: CancerFraction,
+        /// How far it is from what the network has learned from, where the model says what that was.
+        training_distance: Option<TrainingDistance>,
+    },
     /// Its files were there.
     Skipped {
         /// Made with the same model, settings and version.
@@ -59,6 +65,8 @@ pub(crate) struct Found {
     pub(crate) probability: Vec<u8>,
     pub(crate) cancer: CancerFraction,
     pub(crate) network: NetworkRecord,
+    /// Where the model says what it has learned from.
+    pub(crate) training_distance: Option<TrainingDistance>,
 }
 
 impl Segmenter {
@@ -155,15 +163,16 @@ impl Segmenter {
                 um_per_px_source: source,
             },
             cancer: found.cancer,
+            training_distance: found.training_distance.clone(),
             settings: self.settings,
             network: found.network,
             model: self.model.card(),
             timings_ms: timings,
         })?;
-        Ok(Outcome::Written(found.cancer))
+        Ok(Outcome::Written { cancer: found.cancer, training_distance: found.training_distance })
     }
 
-    /// What the network finds in a field; adds to the timings of resampling, inference and mask.
+    /// What the network finds in a field; adds to the timings of resampling, inference, distance and mask.
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Model`], [`Error::Interrupted`].
@@ -176,8 +185,14 @@ impl Segmenter {
         let plan = TilePlan::new(&self.rule, image.width(), image.height());
         let network = self.network_record(&plan, image.width(), image.height());
         let map = predict(&self.model, image, &self.rule, &self.interrupt, progress)?;
-        drop(resampled);
         timings.inference += clock.lap();
+
+        let learned_from = self.model.metadata().reference.as_ref();
+        let distance =
+            |known: &LearnedFrom| TrainingDistance::of(known.reference(), image.as_raw(), &map.to_u8(), image.width(), image.height());
+        let training_distance = learned_from.map(distance).transpose()?;
+        drop(resampled);
+        timings.training_distance += clock.lap();
 
         let (width, height) = field.image.dimensions();
         let map = map.resized(width, height);
@@ -188,7 +203,7 @@ impl Segmenter {
         drop(map);
         let cancer = CancerFraction::new(&probability, &mask, field.pixel_size.um_per_px)?;
         timings.mask += clock.lap();
-        Ok(Found { mask, probability, cancer, network })
+        Ok(Found { mask, probability, cancer, network, training_distance })
     }
 
     fn network_record(&self, plan: &TilePlan, width: u32, height: u32) -> NetworkRecord {

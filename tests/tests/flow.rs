@@ -59,7 +59,7 @@ fn journey(tissue: &Tissue, work: &Path) -> (Evaluation, f64) {
     let evaluation = lsr_train::evaluate(&run, &held_out, None, false, Some(&masks), |_| (), |text| println!("warning: {text}")).unwrap();
 
     // To the microscope.
-    lsr_train::export(&run, &work.join("model.onnx"), |text| println!("warning: {text}")).unwrap();
+    lsr_train::export(&run, &work.join("model.onnx"), None, |text| println!("warning: {text}")).unwrap();
     let model = Model::open(&work.join("model.onnx")).unwrap();
     let segmented = work.join("segmented");
     std::fs::create_dir(&segmented).unwrap();
@@ -70,7 +70,7 @@ fn journey(tissue: &Tissue, work: &Path) -> (Evaluation, f64) {
     for name in held_out.names() {
         let input = inputs.iter().find(|input| input.name == name).unwrap();
         let outcome = segmenter.segment(input, &|_| ()).unwrap();
-        assert!(matches!(outcome, Outcome::Written(CancerFraction { .. })));
+        assert!(matches!(outcome, Outcome::Written { cancer: CancerFraction { .. }, .. }));
         let read = |folder: &Path| -> GrayImage { image::open(folder.join(format!("{name}.mask.png"))).unwrap().into_luma8() };
         let (ours, theirs) = (read(&segmented), read(&masks));
         assert_eq!(ours.dimensions(), theirs.dimensions());

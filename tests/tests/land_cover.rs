@@ -120,7 +120,7 @@ fn four_classes_are_learned_from_sixteen_labels_of_blocks() {
     let agree = mask.enumerate_pixels().filter(|(x, y, pixel)| pixel.0[0] == class_at(10, *x, *y)).count();
     assert!(agree as f64 > 0.7 * f64::from(SIDE * SIDE), "{agree}");
     // A network of several outputs is exported as any other.
-    lsr_train::export(&run, &work.path().join("land.onnx"), |text| println!("{text}")).unwrap();
+    lsr_train::export(&run, &work.path().join("land.onnx"), None, |text| println!("{text}")).unwrap();
     let model = lsr_edge::Model::open(&work.path().join("land.onnx")).unwrap();
     assert_eq!(model.metadata().class_names.len(), CLASSES);
 }

@@ -47,6 +47,8 @@ mod pseudo;
 mod quantize;
 mod queue;
 mod recipe;
+mod reference;
+mod rejection;
 pub mod report;
 mod reproduce;
 mod rescale;
@@ -100,11 +102,16 @@ pub use processes::{Connection, Processes, Share};
 pub use pseudo::{PseudoData, PseudoReport, PseudoSettings, pseudo_masks};
 pub use quantize::{
     CalibrationSummary, Difference, Equalise, FineTuning, Grid, Int8Network, LayerGrid, Provenance, QuantizeObserver, QuantizeReport,
-    QuantizeSettings, Quantized, QuantizedConvolution, RangeRule, ScorePair, Simulation, Validation, quantize, quantize_network,
-    table as quantize_table,
+    QuantizeSettings, Quantized, QuantizedConvolution, RangeRule, ReferenceSummary, ScorePair, Simulation, Validation, quantize,
+    quantize_network, table as quantize_table,
 };
 pub use queue::{MomentQueue, PastBlock};
 pub use recipe::{Figures, JudgedSet, Recipe, RecipeObserver, RecipeSettings, Source, Synthetic, make as make_recipe};
+pub use reference::{ReferenceSettings, make_reference};
+pub use rejection::{
+    Curve as RejectionCurve, Curves as RejectionCurves, FieldRow, KindSummary, Rejection, RejectionData, rejection, rejection_table,
+    write_rejection,
+};
 pub use reproduce::{Budget, Labels, Method, Progress as ReproduceProgress, ReproduceSettings, SYSTEMS, System, Then, reproduce};
 pub use rescale::{RescaleSettings, rescale};
 pub use run::Run;

@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Pseudo(args) => commands::pseudo(&args),
         Command::Report(args) => commands::report(&args),
         Command::Evaluate(args) => commands::evaluate(&args),
+        Command::Rejection(args) => commands::rejection(&args),
         Command::Export(args) => commands::export(&args),
         Command::Quantize(args) => commands::quantize(&args),
         Command::Recipe(args) => commands::recipe(&args),

@@ -1,5 +1,6 @@
 //! What a model file says about itself: the `lsr.*` keys of ONNX `metadata_props`.
 
+use super::learned::LearnedFrom;
 use crate::error::ModelError;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ pub struct Metadata {
     pub alignment: u32,
     /// How far, in pixels, an output can depend on the input.
     pub context_px: u32,
+    /// What it has learned from, where its file says so.
+    pub reference: Option<LearnedFrom>,
     /// Where the model comes from.
     pub provenance: Provenance,
 }
@@ -58,7 +61,7 @@ impl Metadata {
     /// Checks the key-value pairs of a model file.
     ///
     /// # Errors
-    /// [`ModelError::MissingKey`] or [`ModelError::BadKey`], naming the key.
+    /// [`ModelError::MissingKey`], [`ModelError::BadKey`] or [`ModelError::Reference`], naming the key.
     pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, ModelError> {
         let keys = Keys(pairs.into_iter().collect());
         keys.required("lsr.format", "1 (a newer lsr-edge may read it)", |text| (text == FORMAT).then_some(()))?;
@@ -72,6 +75,7 @@ impl Metadata {
             threshold: keys.required("lsr.threshold", "a number in (0, 1)", |text| number(text, |x| x > 0.0 && x < 1.0))? as f32,
             alignment: keys.required("lsr.alignment", "a whole number from 1 to 1024", |text| whole(text, 1, 1024))?,
             context_px: keys.required("lsr.context_px", "a whole number from 0 to 8192", |text| whole(text, 0, 8192))?,
+            reference: keys.0.get("lsr.reference").map(|text| LearnedFrom::parse(text)).transpose()?,
             provenance: Provenance {
                 trained_by: keys.optional("lsr.trained_by"),
                 seed: keys.optional("lsr.seed"),

@@ -4,6 +4,7 @@ mod contract;
 mod float;
 mod integer;
 mod integer_op;
+mod learned;
 mod metadata;
 mod network;
 mod qdq;
@@ -11,6 +12,7 @@ mod rewrite;
 mod scales;
 
 pub use contract::{Contents, OPERATORS};
+pub use learned::LearnedFrom;
 pub use metadata::{FORMAT, Metadata, Provenance};
 pub use rewrite::Refusal;
 

@@ -3,6 +3,7 @@
 use crate::field::PixelSizeSource;
 use crate::mask::CancerFraction;
 use crate::model::Card;
+use crate::training_distance::TrainingDistance;
 use serde::Serialize;
 
 /// What every record says first.
@@ -19,6 +20,8 @@ pub(crate) struct Record<'a> {
     pub(crate) input: InputRecord,
     /// What was found.
     pub(crate) cancer: CancerFraction,
+    /// How far the field is from what the network has learned from; null where the model does not say what that was.
+    pub(crate) training_distance: Option<TrainingDistance>,
     /// What the result depends on besides image and model.
     pub(crate) settings: Settings,
     /// What the network was fed.
@@ -87,6 +90,8 @@ pub(crate) struct Timings {
     pub(crate) resample: f64,
     /// The network, all tiles, with cutting and blending.
     pub(crate) inference: f64,
+    /// Features of the field, and their distance from those of the training images.
+    pub(crate) training_distance: f64,
     /// Mask, counts and overlay.
     pub(crate) mask: f64,
     /// Encoding and writing the three pictures.

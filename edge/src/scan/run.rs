@@ -105,6 +105,7 @@ pub fn run(
         repeats: rows.iter().map(|row| u64::from(row.visits.saturating_sub(1))).sum(),
         controller_starts: summary::starts(rows),
         cancer: summary::region(rows)?,
+        flagged_fields: summary::flagged(rows),
         labels: summary::labels(rows, |label| controller.moments(label).ok()),
         mean_times_ms: summary::mean_times(rows),
         this_run: scanned.counts,

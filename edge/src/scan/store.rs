@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::mask::CancerFraction;
 use crate::output::{prepare_folder, write_whole};
 use crate::read::read_file;
+use crate::training_distance::TrainingDistance;
 use lsr_core::U8Sums;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -54,6 +55,9 @@ pub struct Row {
     pub sum_of_squares: u64,
     /// Predicted count and mask.
     pub cancer: CancerFraction,
+    /// How far it is from what the network has learned from, where the model says what that was.
+    #[serde(default)]
+    pub training_distance: Option<TrainingDistance>,
     /// Low-resolution class z that the field was held against.
     pub label: Option<u8>,
     /// How many standard deviations its count lies above the prior, in the controller's words; none without a label, and where the controller's answer
@@ -302,6 +306,7 @@ mod tests {
                 mask_area_mm2: 1e-7,
                 image_area_mm2: 2e-7,
             },
+            training_distance: None,
             label: Some(9),
             z_score: Some(-1.25),
             alarm: None,

@@ -29,6 +29,8 @@ pub struct Summary {
     pub controller_starts: usize,
     /// The whole region; fields count with their pixels, and overlaps twice.
     pub cancer: Option<RegionFraction>,
+    /// Fields that are unlike what the network has learned from; none where the model does not say what that was.
+    pub flagged_fields: Option<usize>,
     /// For each label of a field.
     pub labels: Vec<LabelSummary>,
     /// Means over all rows, ms. Stages overlap.
@@ -124,6 +126,13 @@ pub(super) fn labels(rows: &[Row], mut moments: impl FnMut(u8) -> Option<LabelMo
         of.alarms += usize::from(row.alarm.is_some());
     }
     found.into_values().map(|summary| LabelSummary { controller: moments(summary.label), ..summary }).collect()
+}
+
+/// Rows that are flagged, of those that were held against what the network has learned from; none without such.
+pub(super) fn flagged(rows: &[Row]) -> Option<usize> {
+    let mut judged = rows.iter().filter_map(|row| row.training_distance.as_ref()).peekable();
+    judged.peek()?;
+    Some(judged.filter(|distance| distance.flagged).count())
 }
 
 pub(super) fn starts(rows: &[Row]) -> usize {

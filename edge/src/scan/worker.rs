@@ -67,6 +67,9 @@ impl Worker<'_> {
         let label = self.labels.of(field);
         let judged = label.map(|label| self.judge(FieldSummary::new(label, sums), field)).transpose()?.flatten();
         times.judge = clock.lap();
+        if let Some(warning) = found.training_distance.as_ref().and_then(|distance| distance.warning(&format!("field {field}"))) {
+            (self.tell)(Told::Note(&warning));
+        }
         let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(Row {
             field,
@@ -85,6 +88,7 @@ impl Worker<'_> {
             sum: sums.sum,
             sum_of_squares: sums.sum_of_squares,
             cancer: found.cancer,
+            training_distance: found.training_distance,
             label,
             z_score: judged.map(|judged| judged.z_score),
             alarm: judged.and_then(|judged| judged.alarm).map(|alarm| direction_word(alarm).to_owned()),

@@ -11,6 +11,8 @@ mod prior;
 mod pseudo;
 mod quantize;
 mod recipe;
+mod reference;
+mod rejection;
 mod report;
 mod reproduce;
 mod rescale;
@@ -29,6 +31,8 @@ pub(crate) use prior::{EstimateArgs, PriorArgs, PriorCommand, SheetArgs};
 pub(crate) use pseudo::PseudoArgs;
 pub(crate) use quantize::QuantizeArgs;
 pub(crate) use recipe::RecipeArgs;
+pub(crate) use reference::ReferenceArgs;
+pub(crate) use rejection::RejectionArgs;
 pub(crate) use report::ReportArgs;
 pub(crate) use reproduce::ReproduceArgs;
 pub(crate) use rescale::RescaleArgs;
@@ -62,6 +66,8 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Compare a network's masks with true ones
     Evaluate(EvaluateArgs),
+    /// Does the network know when it does not know? Dice of the fields that are kept when those unlike its training images are rejected
+    Rejection(RejectionArgs),
     /// Write a network as ONNX
     Export(ExportArgs),
     /// Write a network of 8-bit integers as ONNX

@@ -1,5 +1,6 @@
 //! Flags of `lsr-train quantize`.
 
+use super::ReferenceArgs;
 use clap::Args;
 use lsr_train::{Equalise, QuantizeSettings, RangeRule};
 use std::path::PathBuf;
@@ -42,6 +43,11 @@ pub(crate) struct QuantizeArgs {
     /// Only validation images whose name matches one of these patterns
     #[arg(long, value_name = "PATTERN", num_args = 1.., requires = "validate")]
     pub(crate) validate_images: Vec<String>,
+    /// Write a file that does not know what the network has learned from (otherwise the calibration images say it)
+    #[arg(long)]
+    pub(crate) no_reference: bool,
+    #[command(flatten)]
+    pub(crate) known: ReferenceArgs,
     /// File to write
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,
@@ -58,6 +64,7 @@ impl QuantizeArgs {
             equalise: self.equalise,
             fine_tune: self.fine_tune.unwrap_or(default.fine_tune),
             learning_rate: self.learning_rate.unwrap_or(default.learning_rate),
+            reference: (!self.no_reference).then(|| self.known.settings()),
         }
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn draw(scene: &Scene) -> RgbImage {
             Item::Picture { at, pixels, scale } => canvas.picture(*at, pixels, *scale),
             Item::Box { at, size, fill } => canvas.rectangle(*at, *size, *fill),
             Item::Text { at, anchor, font, text, colour } => canvas.text(*at, *anchor, *font, text, *colour),
+            Item::Curve { points, colour, dash } => canvas.curve(points, *colour, *dash),
             Item::Line { at, scale, outlines, stroke } => outlines.iter().for_each(|outline| canvas.line(*at, *scale, outline, *stroke)),
         }
     }
@@ -68,6 +69,23 @@ impl Canvas {
         let text = text.replace(['−', '–'], "-");
         let at = Point::new(i32::try_from(at.0).unwrap_or(i32::MAX), i32::try_from(at.1).unwrap_or(i32::MAX));
         let Ok(_) = Text::with_text_style(&text, at, character, style).draw(&mut Pixels(&mut self.pixels));
+    }
+
+    /// Stamps squares of 2 px along straight lines from point to point. Dashes go on round corners.
+    fn curve(&mut self, points: &[(u32, u32)], colour: Rgb<u8>, dash: (u32, u32)) {
+        let period = u64::from(dash.0) + u64::from(dash.1);
+        let mut travelled = 0_u64;
+        for (from, to) in points.iter().zip(points.iter().skip(1)) {
+            let ((x0, y0), (x1, y1)) = ((i64::from(from.0), i64::from(from.1)), (i64::from(to.0), i64::from(to.1)));
+            let steps = (x1 - x0).abs().max((y1 - y0).abs()).max(1);
+            for i in 0..=steps {
+                if period == 0 || travelled % period < u64::from(dash.0) {
+                    let (x, y) = (x0 + (x1 - x0) * i / steps, y0 + (y1 - y0) * i / steps);
+                    (0..4).for_each(|k| self.set(x + k % 2, y + k / 2, colour));
+                }
+                travelled += u64::from(i < steps);
+            }
+        }
     }
 
     /// Stamps a square of the line's width at every pixel along the outline. Dashes go on round corners.

@@ -1,4 +1,5 @@
-//! Figures of masks on tissue, as PNG and as SVG: boundaries (the paper's Figure 4), a grid of masks (its Figure 3), overlays for reports.
+//! Figures of masks on tissue, as PNG and as SVG: boundaries (the paper's Figure 4), a grid of masks (its Figure 3), overlays for
+//! reports; and of curves.
 //!
 //! ```text
 //! images, masks ─► boundary, mask_grid ─► scene ─► canvas (PNG)
@@ -9,6 +10,7 @@
 
 mod boundary;
 mod canvas;
+mod lines;
 mod mask_grid;
 mod outline;
 mod overlay;
@@ -17,6 +19,7 @@ mod scene;
 mod svg;
 
 pub use boundary::{BoundaryOptions, BoundaryPanel, Contour, boundary_figure};
+pub use lines::{LineFigure, LineSeries, line_figure};
 pub use mask_grid::{GridOptions, GridRow, MaskStyle, mask_grid};
 pub use outline::{Outline, outlines, path_data};
 pub use overlay::{overlay, png};

@@ -38,6 +38,8 @@ pub(super) enum Item {
     Text { at: (u32, u32), anchor: Anchor, font: Font, text: String, colour: Rgb<u8> },
     /// The outlines of a mask.
     Line { at: (u32, u32), scale: u32, outlines: Vec<Outline>, stroke: Stroke },
+    /// A curve through points, 2 px wide; lengths of dash and gap, 0, 0 is solid.
+    Curve { points: Vec<(u32, u32)>, colour: Rgb<u8>, dash: (u32, u32) },
 }
 
 /// How a line is drawn.

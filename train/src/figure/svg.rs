@@ -51,6 +51,13 @@ fn element(item: &Item) -> Result<maud::Markup> {
                 text x=(at.0) y=(at.1 + size / 3) text-anchor=(anchor) font-size=(size) font-weight=[weight] fill=(Hex(*colour)) { (text.replace(char::is_control, " ")) }
             }
         }
+        Item::Curve { points, colour, dash } => {
+            let points: Vec<String> = points.iter().map(|(x, y)| format!("{x},{y}")).collect();
+            html! {
+                polyline points=(points.join(" ")) fill="none" stroke=(Hex(*colour)) stroke-width="2"
+                    stroke-dasharray=[(*dash != (0, 0)).then(|| format!("{} {}", dash.0, dash.1))] {}
+            }
+        }
         Item::Line { at, scale, outlines, stroke } => html! {
             path d=(path_data(outlines, *scale, *at)) fill="none" stroke=(Hex(stroke.colour)) stroke-width=(stroke.width) stroke-linejoin="miter"
                 stroke-dasharray=[(stroke.dash != (0, 0)).then(|| format!("{} {}", stroke.dash.0, stroke.dash.1))] {}

@@ -14,10 +14,17 @@ use crate::config::RunConfig;
 use crate::error::Result;
 use crate::network::{Convolution, Operation, Value};
 use crate::quantize::{Int8Network, QuantizedConvolution};
+use lsr_core::Reference;
 
 /// An int8 network as the bytes of an ONNX file; `provenance` is the JSON of `lsr.quantized`.
-pub(crate) fn to_bytes(network: &Int8Network, config: &RunConfig, step: usize, provenance: String) -> Result<Vec<u8>> {
-    let mut entries = metadata::metadata(config, step)?;
+pub(crate) fn to_bytes(
+    network: &Int8Network,
+    config: &RunConfig,
+    step: usize,
+    provenance: String,
+    reference: Option<&Reference>,
+) -> Result<Vec<u8>> {
+    let mut entries = metadata::metadata(config, step, reference)?;
     entries.push(metadata::entry("lsr.quantized", provenance));
     Ok(model(graph(network), entries))
 }

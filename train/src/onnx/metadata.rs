@@ -4,9 +4,10 @@ use super::proto::StringEntry;
 use crate::config::RunConfig;
 use crate::error::{Error, Result};
 use crate::network::{PIXEL_MEAN, PIXEL_STD};
+use lsr_core::Reference;
 
-/// The keys that every exported network has.
-pub(super) fn metadata(config: &RunConfig, step: usize) -> Result<Vec<StringEntry>> {
+/// The keys that every exported network has, and `lsr.reference` where it is known what the network has learned from.
+pub(super) fn metadata(config: &RunConfig, step: usize, reference: Option<&Reference>) -> Result<Vec<StringEntry>> {
     let json = |error: serde_json::Error| Error::setting("metadata", "settings that can be written as JSON", error);
     let thrice = |value: f32| format!("{value},{value},{value}");
     // Where the data lay on the training machine is nobody's business.
@@ -28,7 +29,11 @@ pub(super) fn metadata(config: &RunConfig, step: usize) -> Result<Vec<StringEntr
         ("lsr.data_licence", config.data_licence.clone()),
         ("lsr.config", serde_json::to_string(&settings).map_err(json)?),
     ];
-    Ok(entries.into_iter().map(|(key, value)| entry(key, value)).collect())
+    let mut entries: Vec<_> = entries.into_iter().map(|(key, value)| entry(key, value)).collect();
+    if let Some(reference) = reference {
+        entries.push(entry("lsr.reference", serde_json::to_string(reference).map_err(json)?));
+    }
+    Ok(entries)
 }
 
 pub(super) fn entry(key: &str, value: String) -> StringEntry {

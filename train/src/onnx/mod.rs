@@ -10,10 +10,13 @@ mod metadata;
 mod proto;
 
 use crate::config::RunConfig;
+use crate::data::Dataset;
 use crate::error::Result;
 use crate::network::{FoldedNetwork, Network};
+use crate::reference::{ReferenceSettings, make_reference};
 use crate::run_folder::RunFolder;
 use burn::tensor::Device;
+use lsr_core::Reference;
 use prost::Message;
 use proto::{Graph, Model, OperatorSet, StringEntry};
 use std::path::Path;
@@ -28,14 +31,21 @@ pub const OUTPUT: &str = "logits";
 const OPSET: i64 = 17;
 const IR_VERSION: i64 = 8;
 
-/// Writes the newest checkpoint of a run as ONNX.
+/// Writes the newest checkpoint of a run as ONNX; with images, also what the network has learned from, so that it is known at the microscope
+/// which fields are unlike it.
 ///
 /// # Errors
-/// A run that cannot be read, a file that cannot be written, a weight that is no number.
-pub fn export(run: &RunFolder, output: &Path, warn: impl FnMut(&str)) -> Result<()> {
+/// A run that cannot be read, a file that cannot be written, a weight that is no number; images of which no reference can be made.
+pub fn export(run: &RunFolder, output: &Path, reference: Option<(&Dataset, &ReferenceSettings)>, warn: impl FnMut(&str)) -> Result<()> {
     let config = run.config()?;
-    let trained = run.network(&config, &Device::flex(), warn)?;
-    let bytes = to_bytes(&trained.network, &config, trained.step)?;
+    let device = Device::flex();
+    let trained = run.network(&config, &device, warn)?;
+    let folded = FoldedNetwork::of(&trained.network)?;
+    let reference = match reference {
+        Some((data, settings)) => Some(make_reference(run, &config, &trained.network, data, settings, &device)?),
+        None => None,
+    };
+    let bytes = folded_to_bytes(&folded, &config, trained.step, reference.as_ref())?;
     crate::atomic::write(output, &bytes)
 }
 
@@ -44,12 +54,12 @@ pub fn export(run: &RunFolder, output: &Path, warn: impl FnMut(&str)) -> Result<
 /// # Errors
 /// A weight that is no number, by the layer's name; a network with group normalisation, whose output depends on the size of tiles.
 pub fn to_bytes(model: &Network, config: &RunConfig, step: usize) -> Result<Vec<u8>> {
-    folded_to_bytes(&FoldedNetwork::of(model)?, config, step)
+    folded_to_bytes(&FoldedNetwork::of(model)?, config, step, None)
 }
 
-/// As [`to_bytes`], of a network that is folded already.
-pub(crate) fn folded_to_bytes(network: &FoldedNetwork, config: &RunConfig, step: usize) -> Result<Vec<u8>> {
-    Ok(model(float::graph(network), metadata::metadata(config, step)?))
+/// As [`to_bytes`], of a network that is folded already, and with what it has learned from.
+pub(crate) fn folded_to_bytes(network: &FoldedNetwork, config: &RunConfig, step: usize, reference: Option<&Reference>) -> Result<Vec<u8>> {
+    Ok(model(float::graph(network), metadata::metadata(config, step, reference)?))
 }
 
 fn model(graph: Graph, metadata_props: Vec<StringEntry>) -> Vec<u8> {

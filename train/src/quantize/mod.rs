@@ -33,8 +33,9 @@ mod weights;
 pub use compare::Difference;
 pub use grid::Grid;
 pub use int8::{Int8Network, Simulation};
+pub(crate) use progress::Progress;
 pub use progress::QuantizeObserver;
-pub use report::{CalibrationSummary, FineTuning, LayerGrid, Provenance, QuantizeReport, table};
+pub use report::{CalibrationSummary, FineTuning, LayerGrid, Provenance, QuantizeReport, ReferenceSummary, table};
 pub use settings::{Equalise, QuantizeSettings, RangeRule};
 pub(crate) use validate::validate;
 pub use validate::{ScorePair, Validation};
@@ -45,10 +46,14 @@ use crate::config::RunConfig;
 use crate::data::{Dataset, hex};
 use crate::error::{Error, Result};
 use crate::network::FoldedNetwork;
+use crate::predict::predict_with;
+use crate::reference::{self, ReferenceSettings, ReferenceSource};
 use crate::run_folder::RunFolder;
 use burn::tensor::Device;
 use calibrate::Calibration;
+use image::RgbImage;
 pub(crate) use progress::Progress;
+use progress::Progress;
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -83,6 +88,9 @@ pub fn quantize(
     settings.check()?;
     let trained = run.network(&config, &Device::flex(), |text| observer.warn(text))?;
     let mut quantized = quantize_network(&trained, &config, calibration, settings, observer, stop)?;
+    if let Some(reference) = &settings.reference {
+        quantized.learned_from(run, &trained, &config, calibration, reference, observer)?;
+    }
     if let Some(data) = validation {
         let float = FoldedNetwork::of(&trained.network)?;
         let band_px = crate::data::read_blocks(&run.path("blocks.csv"))?.first().map_or(240.0, |block| f64::from(block.width));
@@ -93,7 +101,44 @@ pub fn quantize(
     Ok(quantized.report)
 }
 
-/// Quantises a network. The same network, images and settings give the same bytes.
+impl Quantized {
+    /// Adds to the file what the network has learned from. Calibration images that are too few for that are no reason to write no file.
+    ///
+    /// # Errors
+    /// An image or a file of the run that cannot be read.
+    pub(crate) fn learned_from(
+        &mut self,
+        run: &RunFolder,
+        trained: &TrainedNetwork,
+        config: &RunConfig,
+        calibration: &Dataset,
+        settings: &ReferenceSettings,
+        observer: &mut dyn QuantizeObserver,
+    ) -> Result<()> {
+        let device = Device::flex();
+        let simulation = self.network.simulation();
+        let predict = |image: &RgbImage| predict_with(&config.network, image, &device, |x| simulation.forward(x));
+        match reference::make(calibration, config, &ReferenceSource::of(run, config)?, settings, predict) {
+            Ok(reference) => {
+                let provenance = self.report.quantized.json()?;
+                self.bytes = crate::onnx::int8_to_bytes(&self.network, config, trained.step, provenance, Some(&reference))?;
+                self.report.int8_sha256 = hex(&Sha256::digest(&self.bytes));
+                self.report.int8_bytes = self.bytes.len();
+                self.report.reference = Some(ReferenceSummary::of(&reference));
+                Ok(())
+            }
+            Err(Error::Setting { name: "--reference", expected, found }) => {
+                observer.warn(&format!(
+                    "the file will not know which fields are unlike its training images: that needs {expected}, found {found}"
+                ));
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Quantises a network, without what it has learned from. The same network, images and settings give the same bytes.
 ///
 /// # Errors
 /// Settings outside their intervals; group normalisation; images that cannot be read, or on which a layer's output is no number or the same
@@ -108,7 +153,7 @@ pub fn quantize_network(
 ) -> Result<Quantized> {
     settings.check()?;
     let float = FoldedNetwork::of(&trained.network)?;
-    let float_bytes = crate::onnx::folded_to_bytes(&float, config, trained.step)?;
+    let float_bytes = crate::onnx::folded_to_bytes(&float, config, trained.step, None)?;
     let tiles = Tiles::choose(calibration, settings.count, settings.seed, config.network.alignment())?;
     let calibration_digest = tiles.digest()?;
     let progress = &mut Progress { observer, stop };
@@ -134,8 +179,7 @@ pub fn quantize_network(
         float_sha256: hex(&Sha256::digest(&float_bytes)),
         seed: settings.seed,
     };
-    let provenance = serde_json::to_string(&quantized).map_err(|error| Error::setting("metadata", "text", error))?;
-    let bytes = crate::onnx::int8_to_bytes(&network, config, trained.step, provenance)?;
+    let bytes = crate::onnx::int8_to_bytes(&network, config, trained.step, quantized.json()?, None)?;
     let layer = |(layer, grid): (&str, Grid)| LayerGrid { layer: layer.to_owned(), scale: grid.scale, zero_point: grid.zero_point };
     let report = QuantizeReport {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -151,6 +195,7 @@ pub fn quantize_network(
         fine_tuning,
         difference: chosen.difference,
         validation: None,
+        reference: None,
         layers: network.output_grids().into_iter().map(layer).collect(),
     };
     Ok(Quantized { network, bytes, report })

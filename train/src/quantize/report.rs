@@ -3,6 +3,8 @@
 use super::compare::Difference;
 use super::settings::{Equalise, RangeRule};
 use super::validate::Validation;
+use crate::error::{Error, Result};
+use lsr_core::Reference;
 use serde::Serialize;
 
 /// Where an int8 file comes from: `lsr.quantized` in its metadata.
@@ -25,6 +27,36 @@ pub struct Provenance {
     pub float_sha256: String,
     /// Seed.
     pub seed: u64,
+}
+
+impl Provenance {
+    /// The value of the metadata key `lsr.quantized`.
+    ///
+    /// # Errors
+    /// None that the struct could cause.
+    pub(super) fn json(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(|error| Error::setting("metadata", "text", error))
+    }
+}
+
+/// What the file says the network has learned from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ReferenceSummary {
+    /// Tiles.
+    pub tiles: usize,
+    /// Their side in pixels.
+    pub tile_px: u16,
+    /// Distance beyond which a field is flagged.
+    pub limit: f32,
+    /// Share of the tiles that lie within it.
+    pub quantile: f32,
+}
+
+impl ReferenceSummary {
+    pub(super) fn of(reference: &Reference) -> Self {
+        let parts = reference.parts();
+        Self { tiles: parts.vectors.len(), tile_px: parts.tile_px, limit: parts.limit, quantile: parts.quantile }
+    }
 }
 
 /// What calibrated.
@@ -97,6 +129,9 @@ pub struct QuantizeReport {
     /// Scores before and after, where there are masks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<Validation>,
+    /// What the file says the network has learned from; none where it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<ReferenceSummary>,
     /// Layer by layer.
     pub layers: Vec<LayerGrid>,
 }
@@ -129,6 +164,12 @@ pub fn table(report: &QuantizeReport) -> String {
     row("equalised", report.equalised.as_ref(), untouched && made.equalised);
     row("fine-tuned", tuned.map(|tuning| &tuning.after), !untouched);
     text.push_str("  * written\n");
+    if let Some(r) = &report.reference {
+        text.push_str(&format!(
+            "\n  knows {} tiles of {} px that it has learned from; a field beyond distance {:.2} is flagged\n",
+            r.tiles, r.tile_px, r.limit
+        ));
+    }
     if let Some(validation) = &report.validation {
         let number = |value: Option<f64>| value.map_or("     -".to_owned(), |v| format!("{v:.4}"));
         text.push_str(&format!(

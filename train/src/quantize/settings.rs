@@ -1,6 +1,7 @@
 //! What can be chosen about quantisation.
 
 use crate::error::{Error, Result};
+use crate::reference::ReferenceSettings;
 use serde::{Deserialize, Serialize};
 
 /// How the range of an activation's 256 numbers is chosen.
@@ -46,6 +47,8 @@ pub struct QuantizeSettings {
     pub fine_tune: usize,
     /// Learning rate of the first of them.
     pub learning_rate: f64,
+    /// How the file says what the network has learned from; none for a file that does not.
+    pub reference: Option<ReferenceSettings>,
 }
 
 impl Default for QuantizeSettings {
@@ -58,6 +61,7 @@ impl Default for QuantizeSettings {
             equalise: Equalise::default(),
             fine_tune: 0,
             learning_rate: 1e-5,
+            reference: Some(ReferenceSettings::default()),
         }
     }
 }
@@ -70,6 +74,9 @@ impl QuantizeSettings {
     pub fn check(&self) -> Result<()> {
         if self.count == 0 {
             return Err(Error::setting("--count", "at least 1", self.count));
+        }
+        if let Some(reference) = &self.reference {
+            reference.check()?;
         }
         for (name, value, least, most) in
             [("--percentile", self.percentile, 50.0, 100.0), ("--learning-rate", self.learning_rate, 0.0, 1.0)]

@@ -99,7 +99,11 @@ pub fn make(
     let trained = run.network(&config, &Device::flex(), |text| observer.training().warn(text))?;
     atomic::write(&output.join("model.onnx"), &crate::onnx::to_bytes(&trained.network, &config, trained.step)?)?;
     let calibration = Dataset::open(&config.data)?.without_masks();
-    let quantized = quantize_network(&trained, &config, &calibration, &recipe.quantize.settings(recipe.seed), observer.quantising(), stop)?;
+    let settings_of_8_bits = recipe.quantize.settings(recipe.seed);
+    let mut quantized = quantize_network(&trained, &config, &calibration, &settings_of_8_bits, observer.quantising(), stop)?;
+    if let Some(reference) = &settings_of_8_bits.reference {
+        quantized.learned_from(&run, &trained, &config, &calibration, reference, observer.quantising())?;
+    }
     atomic::write(&output.join("quantized.md"), table(&quantized.report).as_bytes())?;
     atomic::write(&model, &quantized.bytes)?;
 

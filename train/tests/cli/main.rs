@@ -11,6 +11,7 @@ mod prior;
 mod program;
 mod quantize;
 mod recipe;
+mod rejection;
 mod reproduce;
 mod resume;
 mod training;
