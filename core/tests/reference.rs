@@ -1,6 +1,7 @@
 //! What a network knows: features against an independent program, and fields that are near and far.
 
 #![cfg(feature = "serde")]
+#![expect(clippy::unwrap_used, reason = "tests: an unexpected error is a failure")]
 
 use lsr_core::reference::{CountRule, FEATURE_NAMES, FEATURES, Features, MIN_TILES, Tile};
 use lsr_core::{Error, FieldView, Reference, ReferenceParts, Target};

@@ -34,6 +34,7 @@ const RIDGE: f64 = 0.03;
 /// all. Features depend on each other (a blur lowers texture and spreads alike), so they are held against their covariance: what is unlike any tile
 /// is often an unseen combination of values that are each known. Measured with `lsr-train rejection` (README, *Knowing when it does not know*).
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
@@ -52,6 +53,7 @@ pub struct Reference {
 
 /// What a [`Reference`] is made of.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ReferenceParts<'a> {
     /// Side of the tiles that fields are cut into, pixels: [`MIN_TILE_PX`] to [`MAX_TILE_PX`].
     pub tile_px: u16,
@@ -71,6 +73,7 @@ pub struct ReferenceParts<'a> {
 
 /// The training tile that is nearest to a tile.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Nearest {
     /// Which.
     pub index: usize,
@@ -82,6 +85,7 @@ pub struct Nearest {
 
 /// What is found about a field.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Judgement {
     /// Tiles that it was cut into.
     pub tiles: u32,

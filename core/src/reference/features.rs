@@ -48,6 +48,7 @@ pub const LEAST_TISSUE: f32 = 0.05;
 
 /// What counts are held against: label blocks and what the prior says of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CountRule<'a> {
     /// Side of a block in pixels.
     pub block_px: usize,
@@ -57,6 +58,7 @@ pub struct CountRule<'a> {
 
 /// What is known of a tile.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TileFeatures {
     /// Share of pixels that are tissue.
     pub tissue: f32,

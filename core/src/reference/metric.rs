@@ -7,6 +7,7 @@ const LEAST_SPREAD: f64 = 1e-3;
 
 /// Spread of features and the Cholesky factor of their covariance.
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) struct Metric {
     /// Standard deviation of each feature.
     pub(super) spread: Features,

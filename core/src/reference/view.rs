@@ -4,6 +4,7 @@ use crate::Error;
 
 /// A field at the model's pixel size: RGB bytes and the network's answer, row by row.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct FieldView<'a> {
     pub(super) rgb: &'a [u8],
     pub(super) probabilities: &'a [u8],
@@ -47,6 +48,7 @@ pub fn tiles(width: usize, height: usize, side: usize) -> impl Iterator<Item = T
 
 /// Where a tile lies in its field, pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Tile {
     /// Left edge.
     pub x: usize,
