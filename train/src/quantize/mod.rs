@@ -52,8 +52,6 @@ use crate::run_folder::RunFolder;
 use burn::tensor::Device;
 use calibrate::Calibration;
 use image::RgbImage;
-pub(crate) use progress::Progress;
-use progress::Progress;
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
