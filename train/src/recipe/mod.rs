@@ -79,8 +79,9 @@ pub fn make(
     observer: &mut dyn RecipeObserver,
     stop: &AtomicBool,
 ) -> Result<Figures> {
+    let left = recipe.clone().without(&settings.without)?;
     begin(recipe, settings, output)?;
-    let recipe = recipe.clone().without(&settings.without)?;
+    let recipe = left;
     let folder = |name: &str| output.join("data").join(name);
     let mut sources = Vec::new();
     for source in &recipe.source {

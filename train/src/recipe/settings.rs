@@ -132,7 +132,7 @@ impl Recipe {
             let place = place.ok_or_else(|| Error::setting("--without", format!("a source of the recipe ({})", known()), name))?;
             let left_out = self.source.remove(place);
             self.judge.retain(|judge| judge.name != left_out.name);
-            self.judge.push(Source { images: Vec::new(), ..left_out });
+            self.judge.push(Source { images: Vec::new(), stretch: only_one(), ..left_out });
         }
         if self.source.is_empty() {
             return Err(Error::setting("--without", "at least one source that is left", "none"));

@@ -92,5 +92,5 @@ fn a_source_that_is_left_out_is_judged_whole() {
     let (table, _) = shop.succeeds(&make("held-out", &["--without", "slides", "--steps", "4"]));
     assert!(table.lines().any(|line| line.starts_with("| slides | 6 | ")), "{table}");
     shop.refuses(&make("none", &["--without", "slide"]), &["--without", "slides, drawn"]);
-    assert!(!shop.path("none/run").exists());
+    assert!(!shop.path("none").exists());
 }
