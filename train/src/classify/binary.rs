@@ -9,6 +9,9 @@ use lsr_core::LabelBins;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
+/// Share of cancer from which comparisons and recipes call a block cancer.
+pub(crate) const CANCER_FROM: f64 = 0.5;
+
 /// One block and whether it is cancer: what a block classifier learns from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -33,6 +33,7 @@ mod score;
 mod settings;
 
 pub use apply::apply_classifier;
+pub(crate) use binary::CANCER_FROM;
 pub use binary::{BinaryBlock, binary_labels_from_masks, known_blocks, read_binary_blocks, write_binary_blocks};
 pub use calibration::{Calibration, ReliabilityBin};
 pub use fit::{ClassifierEvent, fit_classifier};

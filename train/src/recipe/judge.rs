@@ -4,12 +4,11 @@ use super::{Recipe, Source};
 use crate::atomic;
 use crate::checkpoint::TrainedNetwork;
 use crate::config::RunConfig;
-use crate::data::{Dataset, hex};
+use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::network::FoldedNetwork;
 use crate::quantize::{Progress, QuantizeObserver, Quantized, Validation, validate};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -64,8 +63,8 @@ pub(super) fn judge(
     }
     Ok(Figures {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        model_sha256: hex(&Sha256::digest(&quantized.bytes)),
-        model_bytes: quantized.bytes.len(),
+        model_sha256: quantized.report.int8_sha256.clone(),
+        model_bytes: quantized.report.int8_bytes,
         steps: trained.step,
         seed: recipe.seed,
         learned_from: recipe.source.iter().map(|source| source.name.clone()).collect(),

@@ -1,15 +1,12 @@
 //! What the network of a recipe learns from: block labels of all sources, their count prior, and how often each source is drawn.
 
 use super::{Recipe, RecipeObserver, Source};
-use crate::classify::{binary_labels_from_masks, known_blocks};
+use crate::classify::{CANCER_FROM, binary_labels_from_masks, known_blocks};
 use crate::data::{Dataset, write_blocks};
 use crate::error::{Error, Result};
 use crate::prior::Prior;
 use crate::sampling::Sampling;
 use std::path::{Path, PathBuf};
-
-/// Share of cancer from which a block counts as cancer.
-const CANCER_FROM: f64 = 0.5;
 
 /// What is learned from.
 pub(super) struct Lesson {

@@ -7,8 +7,8 @@
 //!                size
 //! ```
 //!
-//! Every part is kept and a later call goes on after the last whole one, or in the middle of training. The same recipe, data and seed give
-//! the same bytes on a processor.
+//! Images, labels and training are kept, and a later call goes on after the last whole part, or in the middle of training; quantising and judging
+//! are done again. The same recipe, data and seed give the same bytes on a processor.
 
 mod judge;
 mod lesson;

@@ -5,7 +5,9 @@ use super::Progress;
 use super::settings::{Plan, ReproduceSettings};
 use super::system::chosen;
 use crate::atomic;
-use crate::classify::{apply_classifier, binary_labels_from_masks, fit_classifier, known_blocks, read_binary_blocks, write_binary_blocks};
+use crate::classify::{
+    CANCER_FROM, apply_classifier, binary_labels_from_masks, fit_classifier, known_blocks, read_binary_blocks, write_binary_blocks,
+};
 use crate::data::{Block, Dataset, hex, read_blocks, write_blocks};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
@@ -15,9 +17,6 @@ use image::{GrayImage, Luma, Rgb, RgbImage};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-
-/// Cancer fraction from which a block counts as a cancer block for the classifier.
-const CANCER_FROM: f64 = 0.5;
 
 /// What the classifier learned from.
 const LABELS_FILE: &str = "labels.csv";
