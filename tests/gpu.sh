@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that is checked and measured on a GPU, in one command and in less than ten minutes.
+# Everything that is checked and measured on a GPU, in one command and in as many seconds as it is given (--budget).
 #
 #   tests/gpu.sh build [--output DIR]    where cargo is: builds with CUDA and puts all that `run` needs into DIR (target/gpu unless given)
 #   tests/gpu.sh [run] [FLAGS]           where the GPU is, from the repository or as DIR/gpu.sh: writes gpu.json, gpu.md and logs, and exits with 1

@@ -41,7 +41,7 @@ pub(crate) struct Segment {
     /// Folder for the results; made if missing
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
-    /// Pixel size of the inputs in micrometres [default: the model's]
+    /// Pixel size of the inputs in micrometres [default: what the model says of such fields]
     #[arg(long, value_name = "X")]
     pub(crate) um_per_px: Option<f64>,
     /// Replace results that exist

@@ -119,7 +119,7 @@ impl Segmenter {
 
     /// Pixel size of the inputs.
     pub(crate) fn pixel_size(&self) -> PixelSize {
-        PixelSize::given_or_assumed(self.settings.um_per_px, self.model.metadata().um_per_px)
+        PixelSize::given_or_assumed(self.settings.um_per_px, self.model.metadata().field_um_per_px)
     }
 
     /// Segments one image. `progress` hears the fraction done, in [0, 1].

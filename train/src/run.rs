@@ -228,8 +228,8 @@ fn check(data: &Dataset, blocks: &[Block], prior: &Prior, config: &RunConfig, pr
             let reason = format!("no row for z {}, which occurs in the blocks (rows there are: z {})", block.z, known.join(", "));
             return Err(Error::file(prior_file, reason));
         }
-        if (block.width, block.height) != (first.width, first.height) {
-            let expected = format!("blocks of one size ({} x {} px, as the first)", first.width, first.height);
+        if config.window == 0 && (block.width, block.height) != (first.width, first.height) {
+            let expected = format!("blocks of one size ({} x {} px, as the first) without --window", first.width, first.height);
             return Err(Error::setting("blocks", expected, format!("{} x {} px in '{}'", block.width, block.height, block.image)));
         }
         if !sizes.contains_key(block.image.as_str()) {

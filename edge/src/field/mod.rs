@@ -38,17 +38,17 @@ pub enum PixelSizeSource {
     /// `--um-per-px`.
     #[serde(rename = "flag --um-per-px")]
     Flag,
-    /// Nothing was said, so the image is taken to be at the model's pixel size.
+    /// Nothing was said, so the image has the pixel size that the model's file gives to such fields.
     #[serde(rename = "assumed from model")]
     AssumedFromModel,
 }
 
 impl PixelSize {
-    /// The size given by the user, or else the model's.
-    pub fn given_or_assumed(given: Option<f64>, model_um_per_px: f64) -> Self {
+    /// The size given by the user, or else the one that the model's file gives to fields that state none.
+    pub fn given_or_assumed(given: Option<f64>, field_um_per_px: f64) -> Self {
         match given {
             Some(um_per_px) => Self { um_per_px, source: PixelSizeSource::Flag },
-            None => Self { um_per_px: model_um_per_px, source: PixelSizeSource::AssumedFromModel },
+            None => Self { um_per_px: field_um_per_px, source: PixelSizeSource::AssumedFromModel },
         }
     }
 

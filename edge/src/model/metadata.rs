@@ -13,6 +13,8 @@ pub const FORMAT: &str = "1";
 pub struct Metadata {
     /// Pixel size that the network was trained at, micrometres per pixel.
     pub um_per_px: f64,
+    /// Pixel size that a field has where nobody states one; the network's own unless the file says otherwise.
+    pub field_um_per_px: f64,
     /// Per channel (R, G, B), subtracted from 8-bit levels.
     pub pixel_mean: [f32; 3],
     /// Per channel, divides after the mean was subtracted.
@@ -66,8 +68,11 @@ impl Metadata {
         let keys = Keys(pairs.into_iter().collect());
         keys.required("lsr.format", "1 (a newer lsr-edge may read it)", |text| (text == FORMAT).then_some(()))?;
         let class_names = keys.required("lsr.class_names", "a JSON array of two or more different names", class_names)?;
+        let micrometres = |text: &str| number(text, |x| x > 0.0 && x <= 1000.0);
+        let um_per_px = keys.required("lsr.um_per_px", "a number in (0, 1000]", micrometres)?;
         Ok(Self {
-            um_per_px: keys.required("lsr.um_per_px", "a number in (0, 1000]", |text| number(text, |x| x > 0.0 && x <= 1000.0))?,
+            um_per_px,
+            field_um_per_px: keys.if_there("lsr.field_um_per_px", "a number in (0, 1000]", micrometres)?.unwrap_or(um_per_px),
             pixel_mean: keys.required("lsr.pixel_mean", "three finite numbers, 8-bit levels", |text| three(text, |x| x.abs() <= 1e6))?,
             pixel_std: keys
                 .required("lsr.pixel_std", "three positive numbers, 8-bit levels", |text| three(text, |x| (1e-6..=1e6).contains(&x)))?,
@@ -101,6 +106,10 @@ impl Keys<'_> {
     fn required<T>(&self, key: &'static str, expected: &'static str, read: impl Fn(&str) -> Option<T>) -> Result<T, ModelError> {
         let text = self.0.get(key).ok_or(ModelError::MissingKey { key })?;
         read(text.trim()).ok_or_else(|| ModelError::BadKey { key, expected, found: text.chars().take(80).collect() })
+    }
+
+    fn if_there<T>(&self, key: &'static str, expected: &'static str, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, ModelError> {
+        self.0.contains_key(key).then(|| self.required(key, expected, read)).transpose()
     }
 
     /// A value that should be JSON, and is a text where it is not.
@@ -154,6 +163,16 @@ mod tests {
             let error = Metadata::parse(GOOD.into_iter().filter(|(k, _)| *k != key)).unwrap_err();
             assert!(error.to_string().contains(&format!("'{key}' is missing")), "{error}");
         }
+    }
+
+    #[test]
+    fn fields_that_state_no_pixel_size_have_the_network_s_unless_the_file_says_otherwise() {
+        let um_per_px =
+            |value: Option<&'static str>| Metadata::parse(GOOD.into_iter().chain(value.map(|value| ("lsr.field_um_per_px", value))));
+        assert_eq!(um_per_px(None).unwrap().field_um_per_px, 4.2);
+        assert_eq!(um_per_px(Some("0.5")).unwrap().field_um_per_px, 0.5);
+        let error = um_per_px(Some("-1")).unwrap_err().to_string();
+        assert!(error.contains("lsr.field_um_per_px") && error.contains("-1"), "{error}");
     }
 
     #[test]

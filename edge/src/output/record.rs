@@ -54,7 +54,7 @@ pub(crate) struct InputRecord {
 pub(crate) struct Settings {
     /// A pixel is cancer where its probability is at least this.
     pub(crate) threshold: f32,
-    /// `--um-per-px`, null where the model's was assumed.
+    /// `--um-per-px`, null where it was assumed.
     pub(crate) um_per_px: Option<f64>,
     /// Longest side that is run in one pass.
     pub(crate) tile: u32,

@@ -54,6 +54,9 @@ pub struct RunConfig {
     pub data_licence: String,
     /// Pixel size in micrometres.
     pub um_per_px: f64,
+    /// What a field has in lsr-edge where nobody states it, unless that is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field_um_per_px: Option<f64>,
     /// Scheme of the loss.
     pub scheme: Scheme,
     /// Distance of the loss.
@@ -233,6 +236,7 @@ impl RunConfig {
         let real = [
             ("learning_rate", self.learning_rate, 0.0, 10.0),
             ("um_per_px", self.um_per_px, 0.01, 100.0),
+            ("field_um_per_px", self.field_um_per_px.unwrap_or(1.0), 0.01, 100.0),
             ("threshold", self.threshold, 0.001, 0.999),
             ("clip_norm", self.clip_norm.unwrap_or(1.0), 1e-12, 1e12),
             ("ema", self.ema.unwrap_or(0.5), 0.0, 0.999_999),

@@ -180,6 +180,9 @@ pub struct FitOptions {
     /// Pixel size of the images in micrometres [default: what dataset.toml states]
     #[arg(long, value_name = "X")]
     pub um_per_px: Option<f64>,
+    /// Pixel size in micrometres that lsr-edge takes a field to have where nobody states one [default: that of the images]
+    #[arg(long, value_name = "X")]
+    pub field_um_per_px: Option<f64>,
     /// Licence of the images, for the model's card [default: what dataset.toml states]
     #[arg(long, value_name = "TEXT")]
     pub data_licence: Option<String>,
@@ -283,6 +286,7 @@ impl FitOptions {
             cache,
             on_corrupt,
             um_per_px,
+            field_um_per_px,
             data_licence,
             threshold,
             checkpoint_every
@@ -341,6 +345,7 @@ impl FitOptions {
             data_digest: String::new(),
             data_licence: self.data_licence.unwrap_or(stated_licence),
             um_per_px,
+            field_um_per_px: self.field_um_per_px,
             scheme,
             distance: self.distance.unwrap_or(preset.distance()),
             variance: preset.variance_model(),

@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::network::{PIXEL_MEAN, PIXEL_STD};
 use lsr_core::Reference;
 
-/// The keys that every exported network has, and `lsr.reference` where it is known what the network has learned from.
+/// The keys that every exported network has, `lsr.field_um_per_px` where it is set, and `lsr.reference` where it is known what the network has
+/// learned from.
 pub(super) fn metadata(config: &RunConfig, step: usize, reference: Option<&Reference>) -> Result<Vec<StringEntry>> {
     let json = |error: serde_json::Error| Error::setting("metadata", "settings that can be written as JSON", error);
     let thrice = |value: f32| format!("{value},{value},{value}");
@@ -30,6 +31,9 @@ pub(super) fn metadata(config: &RunConfig, step: usize, reference: Option<&Refer
         ("lsr.config", serde_json::to_string(&settings).map_err(json)?),
     ];
     let mut entries: Vec<_> = entries.into_iter().map(|(key, value)| entry(key, value)).collect();
+    if let Some(um_per_px) = config.field_um_per_px {
+        entries.push(entry("lsr.field_um_per_px", um_per_px.to_string()));
+    }
     if let Some(reference) = reference {
         entries.push(entry("lsr.reference", serde_json::to_string(reference).map_err(json)?));
     }

@@ -58,7 +58,7 @@ pub(super) fn judge(
     for (source, folders) in sets {
         let data = Dataset::open(folders)?;
         let progress = &mut Progress { observer, stop };
-        let scores = validate(&float, &quantized.network, config, &data, f64::from(recipe.block_px), progress)?;
+        let scores = validate(&float, &quantized.network, config, &data, f64::from(recipe.band_px()), progress)?;
         judged.push(JudgedSet { name: source.name.clone(), images: scores.images.len(), scores });
     }
     Ok(Figures {

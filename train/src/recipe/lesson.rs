@@ -39,8 +39,13 @@ impl Lesson {
         };
         if !lesson.prior.exists() {
             observer.part("block labels and count prior");
+            let mut labels = Vec::new();
+            for (source, folders) in sources {
+                let (side, stride) = (source.block_px.unwrap_or(recipe.block_px), source.stride_px.unwrap_or(recipe.stride_px));
+                labels.extend(binary_labels_from_masks(&Dataset::open(folders)?, side, stride, CANCER_FROM)?);
+            }
             let data = Dataset::open(&lesson.folders)?;
-            let blocks = known_blocks(&binary_labels_from_masks(&data, recipe.block_px, recipe.stride_px, CANCER_FROM)?)?;
+            let blocks = known_blocks(&labels)?;
             write_blocks(&lesson.blocks, &blocks)?;
             Prior::from_masks(&data, &blocks, recipe.annotated, recipe.seed)?.write(&lesson.prior)?;
         }

@@ -168,5 +168,11 @@ fn fit(
         };
         Run::create(options, run)?
     };
-    train(&run, observer.training(), stop).map(|_| ())
+    match train(&run, observer.training(), stop) {
+        Ok(_) => Ok(()),
+        Err(Error::Interrupted { step, .. }) => {
+            Err(Error::Stopped { again: format!("run the same command again (it continues from step {step})") })
+        }
+        Err(error) => Err(error),
+    }
 }

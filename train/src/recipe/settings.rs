@@ -12,10 +12,12 @@ use std::path::{Path, PathBuf};
 pub struct Recipe {
     /// Pixel size that the network sees, in micrometres.
     pub um_per_px: f64,
-    /// Side of a label block in these pixels.
+    /// Side of a label block in these pixels, unless its source says another.
     pub block_px: u32,
-    /// Distance between blocks in these pixels.
+    /// Distance between blocks in these pixels, likewise.
     pub stride_px: u32,
+    /// Masked scores count pixels within this many of these pixels of a true boundary; a block's side if it is not said.
+    pub band_px: Option<u32>,
     /// Annotated blocks of each label, for the count prior.
     pub annotated: usize,
     /// Seed of everything that is drawn.
@@ -52,6 +54,10 @@ pub struct Source {
     /// Patterns of the images that are used; all without any.
     #[serde(default)]
     pub images: Vec<String>,
+    /// Side of its label blocks.
+    pub block_px: Option<u32>,
+    /// Distance between them.
+    pub stride_px: Option<u32>,
     /// How often it is drawn, against the others.
     #[serde(default = "one")]
     pub weight: f64,
@@ -140,6 +146,11 @@ impl Recipe {
         Ok(self)
     }
 
+    /// Width of the band around true boundaries in which masked scores are counted, in pixels.
+    pub(super) fn band_px(&self) -> u32 {
+        self.band_px.unwrap_or(self.block_px)
+    }
+
     /// The sources' licences, with who must be named.
     pub(super) fn licences(&self) -> String {
         let said = self.source.iter().filter_map(|source| {
@@ -154,11 +165,7 @@ impl Recipe {
         if !(0.01..=100.0).contains(&self.um_per_px) {
             return Err(Error::setting("um_per_px", "0.01 to 100 um", self.um_per_px));
         }
-        for (name, value) in [("block_px", self.block_px), ("stride_px", self.stride_px)] {
-            if !(1..=65_536).contains(&value) {
-                return Err(Error::setting(name, "1 to 65536 px", value));
-            }
-        }
+        check_px(&[("block_px", Some(self.block_px)), ("stride_px", Some(self.stride_px)), ("band_px", self.band_px)])?;
         if self.source.is_empty() {
             return Err(Error::setting("source", "at least one", "none"));
         }
@@ -194,6 +201,7 @@ impl Source {
                 format!("none, or one too many, in '{}'", self.name),
             ));
         }
+        check_px(&[("block_px", self.block_px), ("stride_px", self.stride_px)])?;
         if !(0.0..=1e6).contains(&self.weight) {
             return Err(Error::setting("weight", "0 to 1000000", self.weight));
         }
@@ -202,6 +210,15 @@ impl Source {
         }
         Ok(())
     }
+}
+
+fn check_px(lengths: &[(&'static str, Option<u32>)]) -> Result<()> {
+    for &(name, length) in lengths {
+        if let Some(length) = length.filter(|length| !(1..=65_536).contains(length)) {
+            return Err(Error::setting(name, "1 to 65536 px", length));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -253,11 +270,13 @@ mod tests {
         for (from, to, part) in [
             ("um_per_px = 2.0", "um_per_px = 0.0", "um_per_px"),
             ("stride_px = 32", "stride_px = 0", "stride_px"),
+            ("stride_px = 32", "stride_px = 32\n        band_px = 0", "band_px"),
             ("name = \"b\"", "name = \"../b\"", "name"),
             ("name = \"b\"", "name = \"a\"", "twice"),
             ("folder = \"a\"\n        um_per_px = 0.5", "folder = \"a\"", "pixel size"),
             ("seed = 3 }", "seed = 3, colour = 1 }", "colour"),
             ("licence = \"MIT\"", "stretch = [5.0]", "stretch"),
+            ("licence = \"MIT\"", "block_px = 65537", "block_px"),
             ("annotated = 12", "annotated = 12\n        fit = { blocks = \"x\" }", "fit"),
         ] {
             let error = parsed(&TWO.replacen(from, to, 1)).unwrap_err().to_string();

@@ -21,6 +21,8 @@ licence = "CC0"
 [[source]]
 name = "drawn"
 synthetic = { images = 2, size_px = 96, um_per_px = 1.0, seed = 9 }
+block_px = 8
+stride_px = 8
 licence = "MIT"
 
 [[judge]]
@@ -36,6 +38,7 @@ width = 4
 depth = 2
 learning_rate = 5e-3
 ema = 0.9
+field_um_per_px = 0.75
 steps = 60
 checkpoint_every = 5
 "#;
@@ -75,7 +78,16 @@ fn the_same_recipe_gives_the_same_bytes_whatever_interrupts_it() {
     assert_eq!(figures["learned_from"], serde_json::json!(["slides", "drawn"]));
     assert_eq!(figures["steps"], 60);
     let model = String::from_utf8_lossy(&shop.read("whole/model.int8.onnx")).into_owned();
-    assert!(model.contains("CC0 (slides); MIT (drawn)"));
+    assert!(model.contains("CC0 (slides); MIT (drawn)") && model.contains("lsr.field_um_per_px"));
+
+    // Each source has label blocks of its own size.
+    let blocks = String::from_utf8(shop.read("whole/run/blocks.csv")).unwrap();
+    let sizes = |source: &str, side: &str| {
+        let rows = blocks.lines().filter(|line| line.starts_with(source)).map(|line| line.split(',').collect::<Vec<_>>());
+        rows.filter(|row| row[3..5] == [side, side]).count()
+    };
+    assert_eq!([sizes("drawn-", "8"), sizes("drawn-", "16")], [2 * 6 * 6, 0]);
+    assert!(sizes("slides-", "16") > 0 && sizes("slides-", "8") == 0);
 
     // The masks have had their part before the training: it needs them no more.
     shop.scramble_masks("whole/data/slides/x0.8/masks");

@@ -47,6 +47,24 @@ fn counts_learn_the_labels_and_masks_have_no_part_in_it() {
 }
 
 #[test]
+fn blocks_of_several_sizes_lie_in_one_window() {
+    let shop = shop();
+    let finer = ["label", "--data", "data", "--images", "000[0-2]", "--from-masks", "--binary", "--block", "16", "--stride", "16"];
+    shop.succeeds(&[&finer[..], &["--output", "finer.csv"]].concat());
+    shop.succeeds(&["label", "--known", "finer.csv", "--output", "finer-blocks.csv"]);
+    let rows = |name: &str| String::from_utf8(shop.read(name)).unwrap();
+    let both = format!("{}{}", rows("blocks.csv"), rows("finer-blocks.csv").split_once('\n').unwrap().1);
+    shop.write("blocks.csv", both);
+    shop.succeeds(&fit("run", &["--steps", "60"]));
+    let summary: Value = serde_json::from_slice(&shop.read("run/summary.json")).unwrap();
+    let means: Vec<f64> = summary["labels"].as_array().unwrap().iter().map(|label| label["mean"].as_f64().unwrap()).collect();
+    assert!(means[1] - means[0] > 0.1, "{summary}");
+    // Block by block they cannot be put into one tensor.
+    let alone = ["fit", "--data", "data", "--blocks", "blocks.csv", "--prior", "prior.csv", "--output", "alone", "--preset", "paper"];
+    shop.refuses(&alone, &["blocks of one size (32 x 32 px, as the first) without --window", "16 x 16"]);
+}
+
+#[test]
 fn an_interrupted_run_ends_with_the_same_bytes() {
     let shop = shop();
     let flags = ["--steps", "30", "--checkpoint-every", "5", "--groups", "4", "--groups-at-once", "2", "--ema", "0.9"];
