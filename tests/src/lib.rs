@@ -12,6 +12,7 @@
 //! | `land_cover` | four classes, learned from sixteen labels of blocks |
 //! | `export` | the exported ONNX file in the edge runtime against the network in burn |
 //! | `int8` | the quantised file in the edge runtime against its simulation in training, byte for byte; real fields on every instruction set |
+//! | `shipped` | the network inside lsr-edge on fields that it has not seen, as its card says |
 //! | `gpu` | a GPU against the processor: gradients, losses, checkpoints that change the device (`tests/gpu.sh`; ignored without it) |
 //! | `arm64` | lsr-edge for aarch64, emulated, against lsr-edge here: the same bits with every instruction set |
 //!

@@ -3,10 +3,10 @@
 use image::imageops::{flip_horizontal, flip_vertical, replace};
 use image::{GrayImage, Rgb, RgbImage};
 use lsr_core::U8Sums;
-use lsr_edge::{Interrupt, Mask, Model, Tiling, predict};
+use lsr_edge::{Field, Interrupt, Mask, Model, PixelSize, Tiling, predict};
 use lsr_tests::workspace_root;
 
-/// The embedded network's; the carriages' 0.3125 um steps lie on whole pixels every 5 um.
+/// What `lsr-edge scan` is told; the carriages' 0.3125 um steps lie on whole pixels every 5 um.
 pub(crate) const UM_PER_PX: f64 = 1.0;
 /// Side of a field, pixels.
 pub(crate) const FIELD: u32 = 240;
@@ -60,7 +60,10 @@ pub(crate) fn segmented(model: &Model, image: &RgbImage) -> (GrayImage, U8Sums) 
     let metadata = model.metadata();
     let tiling = Tiling { max_tile: Some(model.default_tile()), ..Tiling::default() };
     let rule = tiling.for_model(metadata.alignment, metadata.context_px).unwrap();
-    let map = predict(model, image, &rule, &Interrupt::default(), &|_| ()).unwrap();
+    let field = Field { image: image.clone(), pixel_size: PixelSize::given_or_assumed(Some(UM_PER_PX), metadata.um_per_px) };
+    let resampled = field.at(metadata.um_per_px).unwrap();
+    let map = predict(model, resampled.as_ref().unwrap_or(image), &rule, &Interrupt::default(), &|_| ()).unwrap();
+    let map = map.resized(image.width(), image.height());
     let mask = Mask::new(&map, metadata.threshold);
     let mut sums = U8Sums::default();
     sums.push_row(&map.to_u8());
