@@ -108,6 +108,7 @@ impl Keys<'_> {
         read(text.trim()).ok_or_else(|| ModelError::BadKey { key, expected, found: text.chars().take(80).collect() })
     }
 
+    /// A value that need not be there, and must be right where it is.
     fn if_there<T>(&self, key: &'static str, expected: &'static str, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, ModelError> {
         self.0.contains_key(key).then(|| self.required(key, expected, read)).transpose()
     }
