@@ -3,7 +3,7 @@
 use crate::error::{Error, one_line};
 use crate::field::stored_size;
 use crate::input::{Input, find_inputs};
-use crate::output::prepare_folder;
+use crate::output::{prepare_folder, write_tables};
 use crate::segment::{Outcome, Segmenter};
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
@@ -26,6 +26,8 @@ pub struct Report {
     pub judged: usize,
     /// One line for each of these that is unlike it.
     pub flagged: Vec<String>,
+    /// One line for each of the written ones that is not fit to be counted.
+    pub unfit: Vec<String>,
     /// Inputs that failed: first those that gave no image or a name twice, then images, in the order given.
     pub failures: Vec<(PathBuf, Error)>,
     /// Images that were not looked at because the run was stopped.
@@ -42,7 +44,7 @@ pub struct Report {
 /// rows) side by side. Either way memory holds at most one tile per thread.
 ///
 /// # Errors
-/// [`Error::OutputFolder`]. Everything else is in the report.
+/// [`Error::OutputFolder`], and tables that cannot be written. Everything else is in the report.
 pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf]) -> Result<Report, Error> {
     let start = Instant::now();
     prepare_folder(segmenter.output())?;
@@ -75,6 +77,7 @@ pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf]) -> Result<Report, E
         outdated: 0,
         judged: 0,
         flagged: Vec::new(),
+        unfit: Vec::new(),
         failures: Vec::new(),
         not_started: inputs.len() - results.len(),
         interrupted: segmenter.interrupt().is_set(),
@@ -82,8 +85,9 @@ pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf]) -> Result<Report, E
     };
     for (index, result) in results {
         match result {
-            Ok(Outcome::Written { training_distance, .. }) => {
+            Ok(Outcome::Written { training_distance, quality, .. }) => {
                 report.written += 1;
+                report.unfit.extend(quality.warning(&inputs[index].name));
                 report.judged += usize::from(training_distance.is_some());
                 report.flagged.extend(training_distance.and_then(|distance| distance.warning(&inputs[index].name)));
             }
@@ -96,6 +100,9 @@ pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf]) -> Result<Report, E
         }
     }
     report.failures = failures;
+    if report.written + report.skipped > 0 {
+        write_tables(segmenter.output())?;
+    }
     report.duration = start.elapsed();
     Ok(report)
 }
@@ -125,11 +132,14 @@ fn progress_bar(images: u64) -> ProgressBar {
 }
 
 impl Report {
-    /// One line: how many were written, flagged, skipped and failed.
+    /// One line: how many were written, flagged, unfit, skipped and failed.
     pub fn summary(&self) -> String {
         let mut parts = vec![format!("{} written", self.written)];
         if self.judged > 0 {
             parts.push(format!("{} of them flagged as unlike what the network has learned from", self.flagged.len()));
+        }
+        if !self.unfit.is_empty() {
+            parts.push(format!("{} of them unfit", self.unfit.len()));
         }
         match (self.skipped, self.outdated) {
             (0, _) => {}

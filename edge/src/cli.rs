@@ -124,8 +124,13 @@ For each image NAME.* it writes
   NAME.mask.png         0 or 255, 255 is cancer
   NAME.probability.png  round(255 p)
   NAME.overlay.png      the image with the mask and its contour
+  NAME.geojson          the mask's regions as polygons with holes, in pixels of the image, as QuPath reads them
   NAME.json             cancer fraction and its spread, settings, provenance, timings; written last
-all at the size of the image. Images whose NAME.json exists are skipped. Folders are not searched deeper.
+all at the size of the image, and for the folder
+  fields.csv, .jsonl    one row for every NAME.json in it: counts, quality, settings
+
+A field that is unfit (dark, overexposed, grey, without tissue, out of focus) is named, and has `fit` false. Images whose NAME.json exists are skipped.
+Folders are not searched deeper.
 
 Exit code: 0 all done, 1 some images failed, 2 wrong usage, 130 interrupted.
 RAYON_NUM_THREADS limits the threads.";

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! file ─ field ─► RGB pixels at the model's pixel size ─ tile ─► tiles ─ model ─► probabilities ─ predict ─► one map
-//! map ─ mask ─► mask, cancer fraction ─ output ─► NAME.mask.png  NAME.probability.png  NAME.overlay.png  NAME.json
+//! map ─ mask ─► mask, cancer fraction ─ output ─► NAME.mask.png  NAME.probability.png  NAME.overlay.png  NAME.geojson  NAME.json
 //! ```
 //!
 //! [`segment`](Segmenter::segment) walks this line for one image, [`segment_all`] for many. The library's steps one by one:
@@ -40,6 +40,7 @@ mod mask;
 mod model;
 mod output;
 mod predict;
+mod quality;
 mod read;
 pub mod scan;
 mod segment;
@@ -59,6 +60,7 @@ pub use mask::{CancerFraction, Mask};
 pub use model::{Card, Contents, Execution, FORMAT, ImageMemory, LearnedFrom, Metadata, Model, OPERATORS, Provenance, Refusal};
 pub use output::{NOTICE, OutputFiles, Pictures};
 pub use predict::{ProbabilityMap, predict};
+pub use quality::{Quality, Unfit};
 pub use segment::{Options, Outcome, Segmenter};
 pub use threads::Threads;
 pub use tile::{DEFAULT_TILE, STREAMED_TILE, TileRule, Tiling};

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 fn segment(flags: &Segment) -> Result<ExitCode, Error> {
     let segmenter = segmenter(&flags.network, &flags.output, flags.um_per_px, flags.overwrite, &interruptible())?;
     let report = segment_all(&segmenter, &flags.inputs)?;
-    print(stderr(), &report.flagged.iter().map(|line| format!("{line}\n")).collect::<String>());
+    print(stderr(), &report.flagged.iter().chain(&report.unfit).map(|line| format!("{line}\n")).collect::<String>());
     print(stdout(), &format!("{} -> {}\n", report.summary(), flags.output.display()));
     print(stderr(), &report.failure_lines().into_iter().map(|line| line + "\n").collect::<String>());
     Ok(match (report.interrupted, report.failures.is_empty()) {

@@ -1,4 +1,4 @@
-//! One image, from its file to its four files. Read this to see the whole path.
+//! One image, from its file to its five files. Read this to see the whole path.
 
 use crate::digest::sha256;
 use crate::error::Error;
@@ -7,8 +7,9 @@ use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::mask::{CancerFraction, Mask};
 use crate::model::{LearnedFrom, Model};
-use crate::output::{Existing, InputRecord, NOTICE, NetworkRecord, OutputFiles, Pictures, Record, Settings, Timings};
+use crate::output::{Existing, InputRecord, NOTICE, NetworkRecord, Origin, OutputFiles, Pictures, Record, Settings, Timings, regions};
 use crate::predict::{TilePlan, predict};
+use crate::quality::Quality;
 use crate::read::read_file;
 use crate::tile::{DEFAULT_TILE, TileRule, Tiling};
 use crate::training_distance::TrainingDistance;
@@ -48,6 +49,8 @@ pub enum Outcome {
     Written {
         /// What was found.
         cancer: CancerFraction,
+        /// Whether it is fit to be counted.
+        quality: Quality,
         /// How far it is from what the network has learned from, where the model says what that was.
         training_distance: Option<TrainingDistance>,
     },
@@ -65,6 +68,7 @@ pub(crate) struct Found {
     pub(crate) probability: Vec<u8>,
     pub(crate) cancer: CancerFraction,
     pub(crate) network: NetworkRecord,
+    pub(crate) quality: Quality,
     /// Where the model says what it has learned from.
     pub(crate) training_distance: Option<TrainingDistance>,
 }
@@ -150,6 +154,11 @@ impl Segmenter {
         let (width, height) = field.image.dimensions();
         let PixelSize { um_per_px, source } = field.pixel_size;
         files.write_pictures(field.image, &found.mask, &found.probability, Pictures::ALL)?;
+        let regions = regions(found.mask.pixels(), width as usize, &found.probability);
+        let card = self.model.card();
+        let class = card.metadata.class_names.last().map_or("cancer", String::as_str);
+        let origin = Origin { input_sha256: &digest, model_sha256: &card.sha256, settings: self.settings, class, um_per_px };
+        files.write_geojson(&regions, origin)?;
         timings.write = clock.lap();
         files.write_record(&Record {
             notice: NOTICE,
@@ -163,13 +172,15 @@ impl Segmenter {
                 um_per_px_source: source,
             },
             cancer: found.cancer,
+            regions: regions.len(),
+            quality: found.quality.clone(),
             training_distance: found.training_distance.clone(),
             settings: self.settings,
             network: found.network,
-            model: self.model.card(),
+            model: card,
             timings_ms: timings,
         })?;
-        Ok(Outcome::Written { cancer: found.cancer, training_distance: found.training_distance })
+        Ok(Outcome::Written { cancer: found.cancer, quality: found.quality, training_distance: found.training_distance })
     }
 
     /// What the network finds in a field; adds to the timings of resampling, inference, distance and mask.
@@ -191,6 +202,7 @@ impl Segmenter {
         let distance =
             |known: &LearnedFrom| TrainingDistance::of(known.reference(), image.as_raw(), &map.to_u8(), image.width(), image.height());
         let training_distance = learned_from.map(distance).transpose()?;
+        let quality = Quality::of(image.as_raw(), image.width() as usize, image.height() as usize);
         drop(resampled);
         timings.training_distance += clock.lap();
 
@@ -203,7 +215,7 @@ impl Segmenter {
         drop(map);
         let cancer = CancerFraction::new(&probability, &mask, field.pixel_size.um_per_px)?;
         timings.mask += clock.lap();
-        Ok(Found { mask, probability, cancer, network, training_distance })
+        Ok(Found { mask, probability, cancer, network, quality, training_distance })
     }
 
     fn network_record(&self, plan: &TilePlan, width: u32, height: u32) -> NetworkRecord {

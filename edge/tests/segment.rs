@@ -19,10 +19,11 @@ fn one_image() -> (TempDir, PathBuf, PathBuf) {
     (folder, image, output)
 }
 
-const FILES_OF_A: [&str; 4] = ["a.json", "a.mask.png", "a.overlay.png", "a.probability.png"];
+/// What one image leaves in a folder: five files of its own, and the folder's tables.
+const FILES_OF_A: [&str; 7] = ["a.geojson", "a.json", "a.mask.png", "a.overlay.png", "a.probability.png", "fields.csv", "fields.jsonl"];
 
 #[test]
-fn four_files_that_agree_with_each_other() {
+fn files_that_agree_with_each_other() {
     let (_folder, image, output) = one_image();
     let said = segment(&[&image], &output, &[]);
     said.expect(0, &[]);

@@ -74,9 +74,9 @@ fn fields_unlike_the_training_images_are_flagged_and_others_are_not() {
     of("glass", RgbImage::from_pixel(200, 150, Rgb([247, 246, 248])));
     let told = segment(&model, folder.path(), &[]);
     told.expect(0, &[]);
-    assert!(told.stdout.starts_with("6 written, 4 of them flagged as unlike what the network has learned from in "), "{told:?}");
-    let lines: Vec<&str> = told.stderr.lines().collect();
-    assert!(lines.len() == 4 && lines.iter().all(|line| line.starts_with("flagged: ") && line.contains("limit")), "{told:?}");
+    assert!(told.stdout.starts_with("6 written, 4 of them flagged as unlike what the network has learned from, "), "{told:?}");
+    let lines: Vec<&str> = told.stderr.lines().filter(|line| line.starts_with("flagged: ")).collect();
+    assert!(lines.len() == 4 && lines.iter().all(|line| line.contains("limit")), "{told:?}");
     for (name, flagged) in [("learned", false), ("known", false), ("inverted", true), ("blurred", true), ("noise", true), ("glass", true)] {
         let found = distance(folder.path(), name);
         assert_eq!(found["flagged"], flagged, "{name}: {found}");

@@ -38,7 +38,7 @@ fn held_out_metastases_are_found() {
     let Some(data) = shared_data() else { return };
     let found = scores(&data.join("camelyon"), &["1069[4-9]", "1007[23]"]);
     println!("{found:?}");
-    assert!(dice(&found.masked) >= 0.78, "masked Dice {}", dice(&found.masked));
+    assert!(dice(&found.masked) >= 0.80, "masked Dice {}", dice(&found.masked));
 }
 
 #[test]
@@ -48,5 +48,5 @@ fn synthetic_tumours_of_another_series_are_found() {
     write_synthetic(&folder, 24, 512, 1.0, 1, |_| ()).unwrap();
     let found = scores(&folder, &[]);
     println!("{found:?}");
-    assert!(dice(&found.whole) >= 0.88, "Dice {}", dice(&found.whole));
+    assert!(dice(&found.whole) >= 0.90, "Dice {}", dice(&found.whole));
 }

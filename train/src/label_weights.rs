@@ -34,6 +34,12 @@ impl LabelWeights {
     }
 }
 
+impl FromIterator<(usize, f64)> for LabelWeights {
+    fn from_iter<I: IntoIterator<Item = (usize, f64)>>(weights: I) -> Self {
+        Self(weights.into_iter().collect())
+    }
+}
+
 impl FromStr for LabelWeights {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {

@@ -68,7 +68,7 @@ pub use classify::{
     fit_classifier, known_blocks, low_resolution_map, read_binary_blocks, write_binary_blocks, write_low_resolution_maps,
 };
 pub use collapse::{LabelStatistics, LabelTracker, collapse, table as statistics_table};
-pub use config::{CountTarget, FitOptions, RunConfig, Schedule, StopOn};
+pub use config::{CountTarget, FitOptions, FolderWeights, RunConfig, Schedule, StopOn};
 pub use data::{
     Augmentation, Batch, Block, BlockPixels, BlockReader, CacheEvent, DataCard, Dataset, ImageSource, ImageStore, Loader, LoaderSettings,
     MAX_LABELS, Member, OnCorrupt, ReaderOptions, SkippedImage, UNKNOWN_CLASS, WholeImage, Windows, read_blocks, write_blocks,

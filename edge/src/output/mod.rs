@@ -1,12 +1,18 @@
-//! The four files of an image: three pictures and the record, which is written last.
+//! The five files of an image: three pictures, outlines, and the record, which is written last.
 
 mod file;
+mod geojson;
+mod outline;
 mod overlay;
 mod record;
+mod table;
 
 pub(crate) use file::{prepare_folder, write_whole};
+pub(crate) use geojson::Origin;
+pub(crate) use outline::{Region, regions};
 pub use record::NOTICE;
 pub(crate) use record::{InputRecord, NetworkRecord, Record, Settings, Timings};
+pub(crate) use table::write_tables;
 
 use crate::error::Error;
 use crate::mask::Mask;
@@ -73,7 +79,12 @@ impl OutputFiles {
         self.path("overlay.png")
     }
 
-    /// `NAME.json`. It is written last and removed first: where it is, the pictures are whole and belong to it.
+    /// `NAME.geojson`: the mask's regions as polygons.
+    pub fn geojson(&self) -> PathBuf {
+        self.path("geojson")
+    }
+
+    /// `NAME.json`. It is written last and removed first: where it is, the other files are whole and belong to it.
     pub fn record(&self) -> PathBuf {
         self.path("json")
     }
@@ -145,6 +156,16 @@ impl OutputFiles {
             written.push(self.overlay());
         }
         Ok(written)
+    }
+
+    /// Writes the mask's regions.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(crate) fn write_geojson(&self, regions: &[Region], origin: Origin<'_>) -> Result<(), Error> {
+        let path = self.geojson();
+        let text = geojson::geojson(regions, origin).map_err(|error| Error::Write { path: path.clone(), source: error.into() })?;
+        write_whole(&path, &text)
     }
 
     /// Writes the record, after everything else.

@@ -3,6 +3,7 @@
 use crate::field::PixelSizeSource;
 use crate::mask::CancerFraction;
 use crate::model::Card;
+use crate::quality::Quality;
 use crate::training_distance::TrainingDistance;
 use serde::Serialize;
 
@@ -20,6 +21,10 @@ pub(crate) struct Record<'a> {
     pub(crate) input: InputRecord,
     /// What was found.
     pub(crate) cancer: CancerFraction,
+    /// Regions of the mask, each a polygon in `NAME.geojson`.
+    pub(crate) regions: usize,
+    /// Whether it is fit to be judged; an unfit one has masks too, but is not to be counted.
+    pub(crate) quality: Quality,
     /// How far the field is from what the network has learned from; null where the model does not say what that was.
     pub(crate) training_distance: Option<TrainingDistance>,
     /// What the result depends on besides image and model.
@@ -90,10 +95,10 @@ pub(crate) struct Timings {
     pub(crate) resample: f64,
     /// The network, all tiles, with cutting and blending.
     pub(crate) inference: f64,
-    /// Features of the field, and their distance from those of the training images.
+    /// Quality and features of the field, and their distance from those of the training images.
     pub(crate) training_distance: f64,
     /// Mask, counts and overlay.
     pub(crate) mask: f64,
-    /// Encoding and writing the three pictures.
+    /// Outlines, and encoding and writing all files but the record.
     pub(crate) write: f64,
 }

@@ -1,9 +1,11 @@
 //! What a run is made from: flags and a TOML file of the same keys (flags win), and where neither says anything the blocks' own labels (a
 //! loss that is left open) or the paper's set-up (of any part of it that is chosen).
 
+mod folder_weights;
 mod options;
 mod schedule;
 
+pub use folder_weights::FolderWeights;
 pub use options::FitOptions;
 pub use schedule::Schedule;
 
@@ -74,6 +76,9 @@ pub struct RunConfig {
     /// How far from it a count must be to be sure of the label.
     #[serde(default = "default_label_softness")]
     pub label_softness: f64,
+    /// Weight of the length of the boundaries that are drawn.
+    #[serde(default, skip_serializing_if = "FolderWeights::is_none")]
+    pub boundary_weight: FolderWeights,
     /// Side of the windows that go through the network, in pixels; 0: each block by itself.
     #[serde(default)]
     pub window: u32,
@@ -251,6 +256,13 @@ impl RunConfig {
             if !(min..=max).contains(&value) {
                 return Err(Error::setting(name, format!("{min} to {max}"), value));
             }
+        }
+        if self.window == 0 && !self.boundary_weight.is_none() {
+            return Err(Error::setting("boundary_weight", "0 without --window", &self.boundary_weight));
+        }
+        if let Some(folder) = self.boundary_weight.beyond(self.data.len()) {
+            let expected = format!("folders of data, 0 to {}", self.data.len().saturating_sub(1));
+            return Err(Error::setting("boundary_weight", expected, folder));
         }
         if self.window > 0 && self.group > 1 {
             return Err(Error::setting("group", "1 with --window: each of its blocks is compared by itself", self.group));

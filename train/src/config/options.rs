@@ -1,6 +1,6 @@
 //! What clap reads from flags and serde from a TOML file, and the defaults where neither says anything.
 
-use super::{CountTarget, RunConfig, Schedule, StopOn, default_label_softness, default_label_threshold};
+use super::{CountTarget, FolderWeights, RunConfig, Schedule, StopOn, default_label_softness, default_label_threshold};
 use crate::data::{Augmentation, OnCorrupt};
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
@@ -60,6 +60,10 @@ pub struct FitOptions {
     /// How far from that share a predicted count must be to be sure of the label [default: 0.09]
     #[arg(long, value_name = "X")]
     pub label_softness: Option<f64>,
+    /// Weight of the length of the boundaries that are drawn, for smoother masks: one, or one for each folder of --data, such as 0:1,3:0.2; with
+    /// --window [default: 0]
+    #[arg(long, value_name = "W")]
+    pub boundary_weight: Option<FolderWeights>,
     /// Side in pixels of the windows that go through the network, so that blocks are seen with what is around them; every block inside one counts
     /// [default: 0, each block by itself]
     #[arg(long, value_name = "PX")]
@@ -245,6 +249,7 @@ impl FitOptions {
             count_target,
             label_threshold,
             label_softness,
+            boundary_weight,
             window,
             variance_floor,
             log_offset,
@@ -353,6 +358,7 @@ impl FitOptions {
             count_target: self.count_target.unwrap_or_default(),
             label_threshold: self.label_threshold.unwrap_or(default_label_threshold()),
             label_softness: self.label_softness.unwrap_or(default_label_softness()),
+            boundary_weight: self.boundary_weight.unwrap_or_default(),
             window,
             group: self.group.unwrap_or(if window > 0 { 1 } else { 15 }),
             groups,

@@ -10,6 +10,8 @@ use std::borrow::Cow;
 pub(super) struct Part<'a> {
     /// With windows, each of their label blocks is a group.
     pub(super) groups: Cow<'a, [SampledGroup]>,
+    /// With windows, the folder of data that each is from.
+    pub(super) folders: Vec<usize>,
     /// With windows, the label blocks in each.
     pub(super) members: Option<&'a [Vec<Member>]>,
     /// Blocks of the share, or windows.
@@ -42,6 +44,7 @@ pub(super) fn parts<'a>(batch: &'a Batch, run: &Run, share: &Share) -> Vec<Part<
             let of = |per_block: usize| i * blocks * per_block..(i + 1) * blocks * per_block;
             let members = batch.members.as_deref().map(|members| &members[of(1)]);
             Part {
+                folders: members.map_or(Vec::new(), |_| groups.iter().map(|group| group.label).collect()),
                 groups: members.map_or(Cow::Borrowed(groups), |members| Cow::Owned(label_groups(members, run))),
                 members,
                 blocks,

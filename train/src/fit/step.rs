@@ -11,7 +11,7 @@ use crate::collapse::{LabelStatistics, LabelTracker};
 use crate::config::CountTarget;
 use crate::data::{Batch, BlockReader, ReaderOptions};
 use crate::error::{Error, Result};
-use crate::loss::{BatchMoments, known_cross_entropy, label_loss, moments_loss, window_moments};
+use crate::loss::{BatchMoments, boundary_length, known_cross_entropy, label_loss, moments_loss, window_moments};
 use crate::metrics::StepReport;
 use crate::network::{Gradients, from_u8, input_from_rgb8, probabilities};
 use crate::prior::CANCER;
@@ -132,9 +132,14 @@ impl<'a> Trainer<'a> {
         let known = all.cross_entropy.as_ref().map_or(0.0, |(_, known)| *known);
         let mean = |sum: Option<(Tensor<1>, f64)>| sum.filter(|_| known > 0.0).map(|(sum, _)| sum.div_scalar(known));
         let cross_entropy = mean(all.cross_entropy);
+        let boundaries = self.boundaries(part, &logits);
+        let plus = |total: Tensor<1>| match &boundaries {
+            Some(boundaries) => total + boundaries.clone(),
+            None => total,
+        };
         Ok(Outcome {
-            total: self.total(surrogate, mean(own.cross_entropy), &logits),
-            loss: self.total(loss, cross_entropy.clone(), &logits).detach(),
+            total: plus(self.total(surrogate, mean(own.cross_entropy), &logits)),
+            loss: plus(self.total(loss, cross_entropy.clone(), &logits)).detach(),
             cross_entropy,
             counts: all.counts,
             bernoulli: all.bernoulli,
@@ -166,6 +171,15 @@ impl<'a> Trainer<'a> {
             from_u8(ones, [1, part.blocks, pixels], &self.device)
         });
         (BatchMoments::of(predicted.reshape([1, part.blocks, outputs, pixels]), valid), part.valid_pixels())
+    }
+
+    /// What the length of the boundaries costs, `[1]`; none without weight. Windows are for one process, so these are all of them.
+    fn boundaries(&self, part: &Part, logits: &Tensor<4>) -> Option<Tensor<1>> {
+        let weights = &self.run.config.boundary_weight;
+        (!weights.is_none()).then(|| {
+            let weights: Vec<f64> = part.folders.iter().map(|&folder| weights.of(folder)).collect();
+            boundary_length(probabilities(logits.clone()), part.valid, &weights, &self.device)
+        })
     }
 
     /// Sum of the cross-entropy of the share's pixels of known class, and their number; none where it has no weight or no mask may be read.

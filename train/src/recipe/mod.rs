@@ -159,6 +159,7 @@ fn fit(
             blocks: Some(lesson.blocks.clone()),
             prior: Some(lesson.prior.clone()),
             sampling: Some(lesson.sampling.clone()),
+            boundary_weight: Some(lesson.boundary_weight.clone()),
             data_licence: Some(recipe.licences()),
             um_per_px: Some(recipe.um_per_px),
             steps: settings.steps.or(chosen.steps),

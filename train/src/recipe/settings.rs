@@ -1,6 +1,6 @@
 //! A recipe's file.
 
-use crate::config::FitOptions;
+use crate::config::{FitOptions, FolderWeights};
 use crate::error::{Error, Result};
 use crate::quantize::QuantizeSettings;
 use serde::Deserialize;
@@ -61,6 +61,8 @@ pub struct Source {
     /// How often it is drawn, against the others.
     #[serde(default = "one")]
     pub weight: f64,
+    /// Weight of the length of the boundaries that are drawn in it; that of `fit` if it is not said.
+    pub boundary_weight: Option<f64>,
     /// The images are also learned from this many times as large, so that the network does not depend on a pixel size that is not quite so.
     #[serde(default = "only_one")]
     pub stretch: Vec<f64>,
@@ -181,6 +183,9 @@ impl Recipe {
         if !fit.data.is_empty() || fit.blocks.is_some() || fit.prior.is_some() || fit.sampling.is_some() || fit.um_per_px.is_some() {
             return Err(Error::setting("fit", "settings other than data, blocks, prior, sampling, um_per_px", "one of these"));
         }
+        if let Some(FolderWeights::Each(weights)) = &fit.boundary_weight {
+            return Err(Error::setting("fit", "one boundary_weight (a source may have its own)", weights));
+        }
         Ok(())
     }
 }
@@ -202,8 +207,10 @@ impl Source {
             ));
         }
         check_px(&[("block_px", self.block_px), ("stride_px", self.stride_px)])?;
-        if !(0.0..=1e6).contains(&self.weight) {
-            return Err(Error::setting("weight", "0 to 1000000", self.weight));
+        for (name, weight) in [("weight", self.weight), ("boundary_weight", self.boundary_weight.unwrap_or(0.0))] {
+            if !(0.0..=1e6).contains(&weight) {
+                return Err(Error::setting(name, "0 to 1000000", weight));
+            }
         }
         if self.stretch.is_empty() || !self.stretch.iter().all(|stretch| (0.25..=4.0).contains(stretch)) {
             return Err(Error::setting("stretch", "factors of 0.25 to 4", format!("{:?}", self.stretch)));
@@ -278,6 +285,8 @@ mod tests {
             ("licence = \"MIT\"", "stretch = [5.0]", "stretch"),
             ("licence = \"MIT\"", "block_px = 65537", "block_px"),
             ("annotated = 12", "annotated = 12\n        fit = { blocks = \"x\" }", "fit"),
+            ("annotated = 12", "annotated = 12\n        fit = { boundary_weight = \"0:1\" }", "boundary_weight"),
+            ("licence = \"MIT\"", "boundary_weight = -1.0", "boundary_weight"),
         ] {
             let error = parsed(&TWO.replacen(from, to, 1)).unwrap_err().to_string();
             assert!(error.contains(part) && error.contains("recipe.toml"), "{to}: {error}");

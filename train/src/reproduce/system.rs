@@ -1,6 +1,6 @@
 //! The systems that are compared: those of the paper, those of the published programs, the bounded distances, and full supervision.
 
-use crate::config::{CountTarget, FitOptions};
+use crate::config::{CountTarget, FitOptions, FolderWeights};
 use crate::error::{Error, Result};
 use lsr_core::{Distance, Preset, Scheme};
 
@@ -26,6 +26,8 @@ pub struct Labels {
     pub windows: bool,
     /// Stains vary.
     pub stain: bool,
+    /// The length of boundaries costs something.
+    pub boundaries: bool,
     /// What comes after.
     pub then: Then,
 }
@@ -46,7 +48,7 @@ pub enum Then {
 }
 
 impl Labels {
-    const WHOLE: Self = Self { windows: true, stain: true, then: Then::Masks };
+    const WHOLE: Self = Self { windows: true, stain: true, boundaries: false, then: Then::Masks };
 }
 
 impl Method {
@@ -82,7 +84,7 @@ pub(super) const SUPERVISED: &str = "supervised_windows";
 pub(super) const SUPERVISED_BY_BLOCK: &str = "supervised";
 
 /// Every row, in the order of the table.
-pub const SYSTEMS: [System; 19] = [
+pub const SYSTEMS: [System; 20] = [
     System { key: LOW_RESOLUTION, name: "low-resolution model", method: Method::LowResolution },
     System { key: INTRA, name: "intra (Eq. 5)", method: Method::Counts(Preset::Paper, Some(Scheme::Intra), None) },
     System { key: "inter", name: "inter (Eq. 9)", method: Method::Counts(Preset::Paper, Some(Scheme::Inter), None) },
@@ -113,6 +115,11 @@ pub const SYSTEMS: [System; 19] = [
         method: Method::Labels(Labels { stain: false, ..Labels::WHOLE }),
     },
     System {
+        key: "labels_short_boundaries",
+        name: "own labels, short boundaries",
+        method: Method::Labels(Labels { boundaries: true, ..Labels::WHOLE }),
+    },
+    System {
         key: "labels_turned",
         name: "own labels, mean of eight turns",
         method: Method::Labels(Labels { then: Then::Turned, ..Labels::WHOLE }),
@@ -140,6 +147,8 @@ pub const SYSTEMS: [System; 19] = [
 const LABELS_LEARNING_RATE: f64 = 5e-3;
 /// Sigma of their stain jitter.
 const LABELS_HED_JITTER: f64 = 0.3;
+/// Weight of the length of boundaries where it costs something.
+const SHORT_BOUNDARIES: f64 = 0.3;
 /// Decay of the weights' average.
 const LABELS_EMA: f64 = 0.99;
 /// Weight of the labels beside the pseudo masks.
@@ -177,6 +186,7 @@ impl System {
             count_target: Some(CountTarget::Label),
             learning_rate: Some(LABELS_LEARNING_RATE),
             hed_jitter: Some(if how.stain { LABELS_HED_JITTER } else { 0.0 }),
+            boundary_weight: how.boundaries.then_some(FolderWeights::All(SHORT_BOUNDARIES)),
             ema: Some(LABELS_EMA),
             clip_norm: Some(1.0),
             count_weight: (how.then == Then::SelfTraining).then_some(STUDENT_COUNT_WEIGHT),

@@ -64,10 +64,32 @@ fn blocks_of_several_sizes_lie_in_one_window() {
     shop.refuses(&alone, &["blocks of one size (32 x 32 px, as the first) without --window", "16 x 16"]);
 }
 
+/// What boundaries cost makes masks smoother, where it is asked for.
+#[test]
+fn boundaries_become_shorter_where_they_cost_something() {
+    let shop = shop();
+    let boundaries = |run: &str, weight: &str| {
+        shop.succeeds(&fit(run, &["--steps", "150", "--groups", "4", "--boundary-weight", weight]));
+        let masks = format!("{run}-masks");
+        shop.succeeds(&["evaluate", "--run", run, "--data", "data", "--output", &masks]);
+        let length = |name: u32| {
+            let mask = image::open(shop.path(&format!("{masks}/{name:04}.mask.png"))).unwrap().to_luma8();
+            let at = |x, y| mask.get_pixel(x, y).0[0];
+            let pixels = (0..95).flat_map(|y| (0..95).map(move |x| (x, y)));
+            pixels.map(|(x, y)| u32::from(at(x, y) != at(x + 1, y)) + u32::from(at(x, y) != at(x, y + 1))).sum::<u32>()
+        };
+        (0..6).map(length).sum::<u32>()
+    };
+    let (free, costly, elsewhere) = (boundaries("free", "0"), boundaries("costly", "0:2"), boundaries("elsewhere", "0:0"));
+    assert!(costly > 0 && 4 * costly < 3 * free, "{costly} px of boundaries where they cost something, {free} px where not");
+    assert_eq!(elsewhere, free);
+}
+
 #[test]
 fn an_interrupted_run_ends_with_the_same_bytes() {
     let shop = shop();
-    let flags = ["--steps", "30", "--checkpoint-every", "5", "--groups", "4", "--groups-at-once", "2", "--ema", "0.9"];
+    let flags =
+        ["--steps", "30", "--checkpoint-every", "5", "--groups", "4", "--groups-at-once", "2", "--ema", "0.9", "--boundary-weight", "0.5"];
     shop.succeeds(&fit("whole", &flags));
     let child = shop.start(&fit("broken", &flags));
     while !shop.path("broken/checkpoints/step-00000005").exists() {
@@ -132,6 +154,10 @@ fn what_cannot_be_is_refused_by_name() {
     refused(&["--window", "64", "--queue", "5"], &["queue", "--count-target label", "5"]);
     refused(&["--window", "64", "--label-threshold", "1.5"], &["label_threshold", "0.01 to 0.99", "1.5"]);
     refused(&["--window", "64", "--label-softness", "0"], &["label_softness", "0"]);
+    refused(&["--window", "64", "--boundary-weight", "0:1,1:1"], &["boundary_weight", "folders of data, 0 to 0", "1"]);
+    let mut alone = fit("x", &["--steps", "1", "--scheme", "intra", "--boundary-weight", "0.5"]);
+    alone.retain(|argument| !["--window", "64", "--count-target", "label"].contains(argument));
+    shop.refuses(&alone, &["boundary_weight", "0 without --window", "0.5"]);
     let mut prior = fit("x", &["--steps", "1", "--scheme", "intra_inter"]);
     prior.retain(|argument| *argument != "--count-target" && *argument != "label");
     shop.refuses(&prior, &["scheme", "intra, or --count-target label, with --window", "intra_inter"]);

@@ -24,8 +24,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// None where the device is not this machine's processors, or the network has a part that is not made for it.
 pub(in super::super) fn forward(network: &Network, x: &Tensor<4>, memory: &FeatureMemory, processes: Processes) -> Option<Tensor<4>> {
-    let (plan, modules) = Plan::of(network)?;
     let ([images, _, height, width], device) = (x.dims(), x.device());
+    let (plan, modules) = Plan::of(network, device.is_autodiff())?;
     let size = [images, height, width];
     memory.prepare(size);
     if !device.is_autodiff() {

@@ -65,9 +65,10 @@ pub(super) struct Modules<'a> {
 }
 
 impl Plan {
-    /// None for a network with a part that only burn's own operations run: GroupNorm, transposed convolutions, frozen normalisation.
-    pub(super) fn of(network: &Network) -> Option<(Self, Modules<'_>)> {
-        let mut walk = Walk { layers: Vec::new(), modules: Vec::new() };
+    /// None for a network with a part that only burn's own operations run: GroupNorm, transposed convolutions, and in `training` frozen
+    /// normalisation (which a network taken out of training has everywhere).
+    pub(super) fn of(network: &Network, training: bool) -> Option<(Self, Modules<'_>)> {
+        let mut walk = Walk { training, layers: Vec::new(), modules: Vec::new() };
         let head = match network {
             Network::UNet(net) => walk.unet(net)?,
             Network::FullResolution(net) => walk.full_resolution(net)?,
@@ -91,6 +92,7 @@ impl Plan {
 }
 
 struct Walk<'a> {
+    training: bool,
     layers: Vec<LayerPlan>,
     modules: Vec<(&'a Conv2d, &'a BatchNorm)>,
 }
@@ -99,7 +101,7 @@ impl<'a> Walk<'a> {
     /// Adds a layer and gives its number.
     fn layer(&mut self, layer: &'a Layer, sources: Vec<Source>, level: usize) -> Option<usize> {
         let Norm::Batch(norm) = &layer.norm else { return None };
-        if !norm.training.is_enabled() || layer.conv.bias.is_some() {
+        if self.training && !norm.training.is_enabled() || layer.conv.bias.is_some() {
             return None;
         }
         let channels = layer.conv.weight.val().dims()[0];

@@ -1,6 +1,7 @@
 //! The fused network against the same network of burn's operations.
 
 use super::super::{Architecture, Network, NetworkConfig, NormKind, UpSampling};
+use crate::processes::Processes;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
@@ -40,7 +41,10 @@ fn run(network: &Network, fused: bool, shape: [usize; 4]) -> (Vec<f32>, Vec<Vec<
     let mut collect = Collect { gradients: &gradients, all: Vec::new() };
     network.visit(&mut collect);
     let plain = Device::flex();
-    let evaluated = step(&network.valid(), noise(3, [1, 3, shape[2], shape[3]], &plain));
+    let valid = network.valid();
+    let seen = super::forward(&valid, &noise(3, [1, 3, shape[2], shape[3]], &plain), valid.memory(), Processes::ALONE);
+    assert!(seen.is_some(), "evaluation is not fused");
+    let evaluated = step(&valid, noise(3, [1, 3, shape[2], shape[3]], &plain));
     (logits.inner().try_into_vec_as::<f32>().unwrap(), collect.all, evaluated.try_into_vec_as::<f32>().unwrap())
 }
 
