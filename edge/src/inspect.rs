@@ -22,7 +22,7 @@ pub fn describe(card: &Card) -> String {
     line("operator set", contents.opset.to_string());
     line("pixel size", format!("{} um/px; a field that states none has {} um/px", metadata.um_per_px, metadata.field_um_per_px));
     line("normalisation", format!("(8-bit level - {:?}) / {:?} (R, G, B)", metadata.pixel_mean, metadata.pixel_std));
-    let mask = metadata.class_names.get(metadata.mask_class()).map_or("", String::as_str);
+    let mask = metadata.mask_class_name();
     line("classes", format!("{}; the mask shows {mask}", metadata.class_names.join(", ")));
     line("threshold", metadata.threshold.to_string());
     line("context", format!("{} px", metadata.context_px));

@@ -156,7 +156,7 @@ impl Segmenter {
         files.write_pictures(field.image, &found.mask, &found.probability, Pictures::ALL)?;
         let regions = regions(found.mask.pixels(), width as usize, &found.probability);
         let card = self.model.card();
-        let class = card.metadata.class_names.last().map_or("cancer", String::as_str);
+        let class = card.metadata.mask_class_name();
         let origin = Origin { input_sha256: &digest, model_sha256: &card.sha256, settings: self.settings, class, um_per_px };
         files.write_geojson(&regions, origin)?;
         timings.write = clock.lap();

@@ -98,6 +98,11 @@ impl Metadata {
         let last = self.class_names.len().saturating_sub(1);
         self.class_names.iter().position(|name| name == "cancer").unwrap_or(last)
     }
+
+    /// Its name.
+    pub fn mask_class_name(&self) -> &str {
+        self.class_names.get(self.mask_class()).map_or("", String::as_str)
+    }
 }
 
 struct Keys<'a>(BTreeMap<&'a str, &'a str>);

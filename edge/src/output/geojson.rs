@@ -73,9 +73,10 @@ struct Classification<'a> {
 
 /// The file's text. The same regions of the same origin give the same bytes.
 pub(crate) fn geojson(regions: &[Region], origin: Origin<'_>) -> serde_json::Result<Vec<u8>> {
+    let named = named(origin);
     let features = regions.iter().enumerate().map(|(number, region)| Feature {
         r#type: "Feature",
-        id: id(origin, number),
+        id: id(named.clone(), number),
         geometry: Geometry {
             r#type: "Polygon",
             coordinates: std::iter::once(&region.shell).chain(&region.holes).map(Vec::as_slice).collect(),
@@ -98,14 +99,19 @@ pub(crate) fn geojson(regions: &[Region], origin: Origin<'_>) -> serde_json::Res
     Ok(text)
 }
 
-/// A UUID of version 8 (RFC 9562: of whatever its maker likes) that follows from what the region follows from.
-fn id(origin: Origin<'_>, number: usize) -> String {
-    let mut hash = Sha256::new();
+/// A hash of what all regions follow from.
+fn named(origin: Origin<'_>) -> Sha256 {
     let settings = serde_json::to_string(&origin.settings).unwrap_or_default();
-    for part in [crate::VERSION, origin.input_sha256, origin.model_sha256, &settings, &number.to_string()] {
-        hash.update(part.as_bytes());
-        hash.update([0]);
-    }
+    [crate::VERSION, origin.input_sha256, origin.model_sha256, &settings].into_iter().fold(Sha256::new(), with)
+}
+
+fn with(hash: Sha256, part: &str) -> Sha256 {
+    hash.chain_update(part.as_bytes()).chain_update([0])
+}
+
+/// A UUID of version 8 (RFC 9562: of whatever its maker likes) that follows from what the region follows from.
+fn id(named: Sha256, number: usize) -> String {
+    let hash = with(named, &number.to_string());
     let mut bytes = [0_u8; 16];
     bytes.copy_from_slice(&hash.finalize()[..16]);
     uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()

@@ -50,7 +50,7 @@ pub(crate) fn write_tables(folder: &Path) -> Result<(), Error> {
     let csv_path = folder.join("fields.csv");
     let csv = csv(&rows).map_err(|source| Error::Write { path: csv_path.clone(), source })?;
     write_whole(&csv_path, &csv)?;
-    let lines: String = rows.iter().map(|row| format!("{}\n", Value::Object(row.clone()))).collect();
+    let lines: String = rows.into_iter().map(|row| format!("{}\n", Value::Object(row))).collect();
     write_whole(&folder.join("fields.jsonl"), lines.as_bytes())
 }
 

@@ -4,7 +4,7 @@ use super::{Recipe, RecipeObserver, Source};
 use crate::classify::{CANCER_FROM, binary_labels_from_masks, known_blocks};
 use crate::config::FolderWeights;
 use crate::data::{Dataset, write_blocks};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::prior::Prior;
 use crate::sampling::Sampling;
 use std::path::{Path, PathBuf};
@@ -33,13 +33,14 @@ impl Lesson {
     ) -> Result<Self> {
         let folders: Vec<PathBuf> = sources.iter().flat_map(|(_, folders)| folders.iter().cloned()).collect();
         let weights = sources.iter().flat_map(|(source, folders)| folders.iter().map(|_| source.weight / folders.len() as f64));
+        let weights: Vec<String> = weights.enumerate().map(|(folder, weight)| format!("{folder}:{weight}")).collect();
         let of_all = recipe.fit.boundary_weight.as_ref().map_or(0.0, |weights| weights.of(0));
         let boundaries = sources.iter().flat_map(|(source, folders)| folders.iter().map(|_| source.boundary_weight.unwrap_or(of_all)));
         let lesson = Self {
             folders,
             blocks: output.join("blocks.csv"),
             prior: output.join("prior.csv"),
-            sampling: Sampling::Weighted(weights.enumerate().collect()),
+            sampling: weights.join(",").parse().map_err(|error| Error::setting("weight", "weights of the sources", error))?,
             boundary_weight: FolderWeights::Each(boundaries.enumerate().collect()),
         };
         if !lesson.prior.exists() {
