@@ -2,9 +2,11 @@
 
 use crate::error::{Error, one_line};
 use crate::field::stored_size;
-use crate::input::{Input, find_inputs};
+use crate::input::{Input, find_inputs, name_of};
+use crate::listener::Listener;
 use crate::output::{prepare_folder, write_tables};
 use crate::segment::{Outcome, Segmenter};
+use crate::slide::Slide;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use std::path::PathBuf;
@@ -38,27 +40,34 @@ pub struct Report {
     pub duration: Duration,
 }
 
-/// Segments files and folders of files.
+/// Segments files and folders of files. `tell` hears a line before each slide.
 ///
 /// Small images run side by side, one on each thread; larger ones run one after the other, with their tiles (or, in an integer network, their
-/// rows) side by side. Either way memory holds at most one tile per thread.
+/// rows) side by side, and slides in the end. Either way memory holds at most one tile per thread.
 ///
 /// # Errors
 /// [`Error::OutputFolder`], and tables that cannot be written. Everything else is in the report.
-pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf]) -> Result<Report, Error> {
+pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf], tell: &(dyn Fn(&str) + Sync)) -> Result<Report, Error> {
     let start = Instant::now();
     prepare_folder(segmenter.output())?;
-    let (inputs, mut failures) = find_inputs(given);
+    let (mut inputs, mut failures) = find_inputs(given);
+    if let Some(shard) = segmenter.options().shard {
+        inputs.retain(|input| shard.has(&input.name));
+        // A folder that cannot be read is everybody's failure.
+        failures.retain(|(path, _)| given.contains(path) && !path.is_file() || shard.has(&name_of(path)));
+    }
     let bar = progress_bar(inputs.len() as u64);
 
+    let (slides, images): (Vec<_>, Vec<_>) = inputs.iter().enumerate().partition(|(_, input)| Slide::is_one(&input.path));
     let (small, large): (Vec<_>, Vec<_>) =
-        inputs.iter().enumerate().partition(|(_, input)| stored_size(&input.path).is_none_or(|size| segmenter.is_small(size)));
+        images.into_iter().partition(|(_, input)| stored_size(&input.path).is_none_or(|size| segmenter.is_small(size)));
+    let tell = |text: &str| bar.suspend(|| tell(text));
     let run = |&(index, input): &(usize, &Input)| {
-        let result = if segmenter.interrupt().is_set() { Err(Error::Interrupted) } else { tracked(segmenter, input, &bar) };
+        let result = if segmenter.interrupt().is_set() { Err(Error::Interrupted) } else { tracked(segmenter, input, &bar, &tell) };
         (index, result)
     };
     let mut results: Vec<(usize, Result<Outcome, Error>)> = Vec::with_capacity(inputs.len());
-    for group in small.chunks(rayon::current_num_threads().max(1)).chain(large.chunks(1)) {
+    for group in small.chunks(rayon::current_num_threads().max(1)).chain(large.chunks(1)).chain(slides.chunks(1)) {
         let done: Vec<_> = match group {
             [input] => vec![run(input)],
             _ => group.par_iter().map(run).collect(),
@@ -87,7 +96,7 @@ pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf]) -> Result<Report, E
         match result {
             Ok(Outcome::Written { training_distance, quality, .. }) => {
                 report.written += 1;
-                report.unfit.extend(quality.warning(&inputs[index].name));
+                report.unfit.extend(quality.and_then(|quality| quality.warning(&inputs[index].name)));
                 report.judged += usize::from(training_distance.is_some());
                 report.flagged.extend(training_distance.and_then(|distance| distance.warning(&inputs[index].name)));
             }
@@ -108,7 +117,7 @@ pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf]) -> Result<Report, E
 }
 
 /// Segments one image and moves the bar on by one image, whatever comes of it.
-fn tracked(segmenter: &Segmenter, input: &Input, bar: &ProgressBar) -> Result<Outcome, Error> {
+fn tracked(segmenter: &Segmenter, input: &Input, bar: &ProgressBar, tell: &(dyn Fn(&str) + Sync)) -> Result<Outcome, Error> {
     let shown = std::sync::atomic::AtomicU64::new(0);
     let show = |fraction: f64| {
         let steps = (fraction * STEPS as f64) as u64;
@@ -116,7 +125,7 @@ fn tracked(segmenter: &Segmenter, input: &Input, bar: &ProgressBar) -> Result<Ou
         bar.inc(steps.saturating_sub(before));
     };
     bar.set_message(input.name.clone());
-    let result = segmenter.segment(input, &show);
+    let result = segmenter.segment(input, Listener { progress: &show, tell });
     show(1.0);
     result
 }

@@ -3,6 +3,7 @@
 use crate::scan_args::{SCAN_HELP, Scan};
 use crate::stage_args::{STAGE_HELP, Stage};
 use clap::{Args, Parser, Subcommand};
+use lsr_edge::{Shard, TissueChoice};
 use std::path::PathBuf;
 
 /// Runs label-super-resolution networks on microscope fields. Research use only.
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     /// Say what a model is, or why it cannot be run
     #[command(after_help = INSPECT_HELP)]
     Inspect(Inspect),
+    /// Check that this machine computes what the embedded network should: exit code 0, or 1 where it does not
+    SelfTest,
     /// Time a model on this machine
     #[command(after_help = BENCH_HELP)]
     Bench(Bench),
@@ -35,15 +38,24 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Segment {
-    /// PNG, JPEG or TIFF images, or folders of them
+    /// PNG, JPEG or TIFF images, whole slides, or folders of them
     #[arg(value_name = "INPUT", required = true)]
     pub(crate) inputs: Vec<PathBuf>,
     /// Folder for the results; made if missing
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
-    /// Pixel size of the inputs in micrometres [default: what the model says of such fields]
+    /// Pixel size of all inputs in micrometres, whatever they state
     #[arg(long, value_name = "X")]
     pub(crate) um_per_px: Option<f64>,
+    /// Pixel size of inputs that state none [default: what the model says of images; slides are refused]
+    #[arg(long, value_name = "X")]
+    pub(crate) um_per_px_if_missing: Option<f64>,
+    /// What is looked at of slides: none (everything), auto (what is found to be tissue), or an image that is not black there
+    #[arg(long, value_name = "none|auto|MASK.png", default_value = "auto")]
+    pub(crate) tissue: TissueChoice,
+    /// Only the I-th of N shares of the inputs, which follow from their names: for one of N processes that write to the same folder
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<Shard>,
     /// Replace results that exist
     #[arg(long)]
     pub(crate) overwrite: bool,
@@ -128,6 +140,12 @@ For each image NAME.* it writes
   NAME.json             cancer fraction and its spread, settings, provenance, timings; written last
 all at the size of the image, and for the folder
   fields.csv, .jsonl    one row for every NAME.json in it: counts, quality, settings
+
+For each slide (SVS, tiled TIFF, OME-TIFF, DICOM; others with the feature slides)
+  NAME.mask.ome.tif, NAME.probability.ome.tif   pyramids at the model's pixel size
+  NAME.overlay.png, NAME.geojson, NAME.json     as above, the regions in pixels of the slide
+  NAME.seg.dcm                                  of a DICOM slide, a DICOM Segmentation
+and, while it is worked on, NAME.partial, from which a run that was stopped goes on.
 
 A field that is unfit (dark, overexposed, grey, without tissue, out of focus) is named, and has `fit` false. Images whose NAME.json exists are skipped.
 Folders are not searched deeper.

@@ -38,7 +38,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A folder without any image in it.
-    #[error("folder {} has no PNG, JPEG or TIFF images (its subfolders are not searched)", path.display())]
+    #[error("folder {} has no PNG, JPEG or TIFF images and no slides (its subfolders are not searched)", path.display())]
     NoImages {
         /// The folder.
         path: PathBuf,
@@ -52,6 +52,18 @@ pub enum Error {
         /// The decoder's words.
         reason: String,
     },
+    /// A whole slide that cannot be read.
+    #[error("damaged or unsupported slide: {reason}")]
+    Slide {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A whole slide without a pixel size.
+    #[error("it states no pixel size: give --um-per-px-if-missing X for inputs that state none, or --um-per-px X for all of them")]
+    NoPixelSize,
+    /// A whole slide on which there is nothing to look at.
+    #[error("no tissue was found on the slide: --tissue none looks at everything, --tissue MASK.png at what is not black there")]
+    NoTissue,
     /// More pixels than fit the memory bound, as stored or after resampling.
     #[error("{what} has {width} x {height} px, more than {} Mpx: cut it into smaller fields", max_pixels / 1_000_000)]
     TooLarge {
@@ -125,6 +137,16 @@ pub enum Error {
         name: String,
         /// Those that can be used.
         available: String,
+    },
+    /// A processor that does not compute what it should.
+    #[error("self-test with {isa}: probabilities of SHA-256 {found}, expected {expected}: do not use the masks of this machine")]
+    SelfTest {
+        /// The instruction set.
+        isa: &'static str,
+        /// What was computed.
+        found: String,
+        /// What is right.
+        expected: &'static str,
     },
     /// A measurement that failed.
     #[error("bench: {reason}")]

@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// File name extensions that count as images in a folder. A file that is named itself is judged by its content.
-const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "tif", "tiff"];
+const EXTENSIONS: [&str; 16] =
+    ["png", "jpg", "jpeg", "tif", "tiff", "svs", "dcm", "dicom", "ndpi", "mrxs", "vms", "vmu", "scn", "svslide", "bif", "czi"];
 
 /// Our own outputs, which a folder may hold when it is input and output at once.
-const OWN: [&str; 3] = [".mask.png", ".probability.png", ".overlay.png"];
+const OWN: [&str; 6] = [".mask.png", ".probability.png", ".overlay.png", ".mask.ome.tif", ".probability.ome.tif", ".seg.dcm"];
 
 /// An image to segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub fn find_inputs(given: &[PathBuf]) -> (Vec<Input>, Vec<(PathBuf, Error)>) {
             Vec::new()
         });
         for path in paths {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let name = name_of(&path);
             let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
             // File systems that ignore case would take A.mask.png and a.mask.png for one file.
             match taken.get(&name.to_lowercase()) {
@@ -49,6 +50,11 @@ pub fn find_inputs(given: &[PathBuf]) -> (Vec<Input>, Vec<(PathBuf, Error)>) {
         }
     }
     (inputs, failures)
+}
+
+/// NAME of a file's outputs.
+pub(crate) fn name_of(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn images_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
@@ -83,6 +89,8 @@ mod tests {
             ("a.png", true),
             ("b.JPEG", true),
             ("c.tif", true),
+            ("d.svs", true),
+            ("d.mask.ome.tif", false),
             ("notes.txt", false),
             ("png", false),
             (".hidden.png", false),

@@ -3,9 +3,10 @@
 //! ```text
 //! file ─ field ─► RGB pixels at the model's pixel size ─ tile ─► tiles ─ model ─► probabilities ─ predict ─► one map
 //! map ─ mask ─► mask, cancer fraction ─ output ─► NAME.mask.png  NAME.probability.png  NAME.overlay.png  NAME.geojson  NAME.json
+//! slide ─ tissue ─► windows at the model's pixel size, band by band ─ model ─► pyramids, outlines ─► NAME.mask.ome.tif  NAME.seg.dcm  ...
 //! ```
 //!
-//! [`segment`](Segmenter::segment) walks this line for one image, [`segment_all`] for many. The library's steps one by one:
+//! [`segment`](Segmenter::segment) walks this line for one image or slide, [`segment_all`] for many. The library's steps one by one:
 //!
 //! ```
 //! use lsr_edge::{Interrupt, Mask, Model, Tiling, predict};
@@ -36,6 +37,7 @@ mod input;
 mod inspect;
 pub mod int8;
 mod interrupt;
+mod listener;
 mod mask;
 mod model;
 mod output;
@@ -44,6 +46,10 @@ mod quality;
 mod read;
 pub mod scan;
 mod segment;
+mod segment_slide;
+mod self_test;
+mod shard;
+mod slide;
 pub mod stage;
 mod threads;
 mod tile;
@@ -56,12 +62,16 @@ pub use field::{Field, MAX_PIXELS, PixelSize, PixelSizeSource};
 pub use input::{Input, find_inputs};
 pub use inspect::describe;
 pub use interrupt::Interrupt;
+pub use listener::Listener;
 pub use mask::{CancerFraction, Mask};
 pub use model::{Card, Contents, Execution, FORMAT, ImageMemory, LearnedFrom, Metadata, Model, OPERATORS, Provenance, Refusal};
 pub use output::{NOTICE, OutputFiles, Pictures};
 pub use predict::{ProbabilityMap, predict};
 pub use quality::{Quality, Unfit};
 pub use segment::{Options, Outcome, Segmenter};
+pub use self_test::{SelfTest, self_test};
+pub use shard::{NoShard, Shard};
+pub use slide::TissueChoice;
 pub use threads::Threads;
 pub use tile::{DEFAULT_TILE, STREAMED_TILE, TileRule, Tiling};
 pub use training_distance::TrainingDistance;

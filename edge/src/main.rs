@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Segment(flags) => segment(&flags),
         Command::Inspect(flags) => inspect(&flags),
+        Command::SelfTest => self_tested(),
         Command::Bench(flags) => bench(flags),
         Command::Stage(flags) => return ended(|interrupt| stage_run::run(&flags, interrupt)),
         Command::Scan(flags) => return ended(|interrupt| scan_run::run(&flags, interrupt)),
@@ -28,8 +29,10 @@ fn main() -> ExitCode {
 }
 
 fn segment(flags: &Segment) -> Result<ExitCode, Error> {
-    let segmenter = segmenter(&flags.network, &flags.output, flags.um_per_px, flags.overwrite, &interruptible())?;
-    let report = segment_all(&segmenter, &flags.inputs)?;
+    let Segment { um_per_px, um_per_px_if_missing, shard, overwrite, .. } = *flags;
+    let options = Options { um_per_px, um_per_px_if_missing, tissue: flags.tissue.clone(), shard, overwrite, ..Options::default() };
+    let segmenter = segmenter(&flags.network, &flags.output, options, &interruptible())?;
+    let report = segment_all(&segmenter, &flags.inputs, &|text| print(stderr(), &format!("{text}\n")))?;
     print(stderr(), &report.flagged.iter().chain(&report.unfit).map(|line| format!("{line}\n")).collect::<String>());
     print(stdout(), &format!("{} -> {}\n", report.summary(), flags.output.display()));
     print(stderr(), &report.failure_lines().into_iter().map(|line| line + "\n").collect::<String>());
@@ -44,6 +47,14 @@ fn inspect(flags: &Inspect) -> Result<ExitCode, Error> {
     let model = load(flags.model.as_ref())?;
     let json = || serde_json::to_string_pretty(model.card()).map(|text| text + "\n").unwrap_or_default();
     print(stdout(), &if flags.json { json() } else { describe(model.card()) });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn self_tested() -> Result<ExitCode, Error> {
+    let passed = lsr_edge::self_test()?;
+    let each = |(isa, time): &(&str, std::time::Duration)| format!("{isa} {:.1} ms", 1000.0 * time.as_secs_f64());
+    let sets = passed.passed.iter().map(each).collect::<Vec<_>>().join(", ");
+    print(stdout(), &format!("self-test passed: embedded network {}: {sets}\n", passed.model_sha256));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -76,10 +87,10 @@ fn interruptible() -> Interrupt {
     interrupt
 }
 
-/// What segments images as these flags say.
-fn segmenter(flags: &Network, output: &Path, um_per_px: Option<f64>, overwrite: bool, interrupt: &Interrupt) -> Result<Segmenter, Error> {
+/// What segments images as these flags say, and otherwise as the options do.
+fn segmenter(flags: &Network, output: &Path, options: Options, interrupt: &Interrupt) -> Result<Segmenter, Error> {
     let tiling = Tiling { max_tile: flags.tile, overlap: flags.overlap };
-    let options = Options { um_per_px, threshold: flags.threshold, tiling, overwrite };
+    let options = Options { threshold: flags.threshold, tiling, ..options };
     let mut model = load(flags.model.as_ref())?;
     if let Some(name) = &flags.isa {
         model.use_isa(parse_isa(name)?)?;

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::predict::ProbabilityMap;
-use lsr_core::{BlockMoments, VarianceModel};
+use lsr_core::{BlockMoments, U8Sums, VarianceModel};
 use serde::{Deserialize, Serialize};
 
 /// Which pixels are cancer.
@@ -18,7 +18,7 @@ impl Mask {
         Self { width: map.width(), cancer: map.values().iter().map(|&p| p >= threshold).collect() }
     }
 
-    #[cfg(test)]
+    /// Row by row.
     pub(crate) fn from_pixels(width: u32, cancer: Vec<bool>) -> Self {
         Self { width, cancer }
     }
@@ -67,9 +67,18 @@ impl CancerFraction {
     /// # Errors
     /// [`Error::Moments`] for an image without pixels.
     pub fn new(probability_u8: &[u8], mask: &Mask, um_per_px: f64) -> Result<Self, Error> {
-        let block = BlockMoments::<f64>::from_u8(probability_u8)?;
-        let pixels = probability_u8.len() as f64;
-        let mask_pixels = mask.count();
+        let mut sums = U8Sums::default();
+        sums.push_row(probability_u8);
+        Self::of_sums(sums, mask.count(), um_per_px)
+    }
+
+    /// Of pixels whose sums were collected row by row.
+    ///
+    /// # Errors
+    /// [`Error::Moments`] where there are none.
+    pub(crate) fn of_sums(sums: U8Sums, mask_pixels: u64, um_per_px: f64) -> Result<Self, Error> {
+        let block = BlockMoments::<f64>::from_u8_sums(sums)?;
+        let pixels = f64::from(sums.pixels);
         let pixel_mm2 = um_per_px * um_per_px * 1e-6;
         Ok(Self {
             count_fraction: block.mean(),
@@ -79,6 +88,34 @@ impl CancerFraction {
             mask_area_mm2: mask_pixels as f64 * pixel_mm2,
             image_area_mm2: pixels * pixel_mm2,
         })
+    }
+}
+
+/// A mask that is too large for a byte a pixel.
+pub(crate) struct MaskBits {
+    width: usize,
+    bits: Vec<u64>,
+}
+
+impl MaskBits {
+    /// Nothing is cancer yet.
+    pub(crate) fn new([width, height]: [u32; 2]) -> Self {
+        let (width, height) = (width as usize, height as usize);
+        Self { width, bits: vec![0; (width * height).div_ceil(64)] }
+    }
+
+    /// Adds the cancer pixels of a row.
+    pub(crate) fn set_row(&mut self, y: usize, cancer: &[bool]) {
+        for x in (0..cancer.len()).filter(|&x| cancer[x]) {
+            let at = y * self.width + x;
+            self.bits[at / 64] |= 1 << (at % 64);
+        }
+    }
+
+    /// Whether a pixel is cancer.
+    pub(crate) fn get(&self, x: usize, y: usize) -> bool {
+        let at = y * self.width + x;
+        self.bits[at / 64] >> (at % 64) & 1 != 0
     }
 }
 

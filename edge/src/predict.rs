@@ -144,6 +144,31 @@ fn stream(
     Ok(())
 }
 
+/// Probabilities as bytes, `round(255 p)`, of an image that is run in one pass.
+///
+/// # Errors
+/// [`Error::Model`], [`Error::Interrupted`].
+pub(crate) fn predict_bytes(model: &Model, image: &RgbImage, interrupt: &Interrupt) -> Result<Vec<u8>, Error> {
+    interrupt.check()?;
+    let step = model.metadata().alignment;
+    let [width, height] = [image.width(), image.height()].map(|side| side.next_multiple_of(step));
+    let whole = if model.program().is_some() {
+        let mut bytes = vec![0; width as usize * height as usize];
+        let window = Rgb { pixels: image.as_raw(), width: image.width() as usize, origin: [0, 0] };
+        let mut go_on = |_| !interrupt.is_set();
+        let size = [height as usize, width as usize];
+        if !Threads::with(|threads| model.probability_bytes(window, size, &mut bytes, threads, &mut go_on))? {
+            return Err(Error::Interrupted);
+        }
+        bytes
+    } else {
+        let probabilities = model.probabilities(&crop(image, [0, 0], [width, height]), height, width)?;
+        probabilities.iter().map(|p| (255.0 * p).round() as u8).collect()
+    };
+    let rows = whole.chunks_exact(width as usize).take(image.height() as usize);
+    Ok(rows.flat_map(|row| &row[..image.width() as usize]).copied().collect())
+}
+
 /// RGB bytes of a window; beyond the right and bottom borders the last pixel repeats.
 fn crop(image: &RgbImage, [x, y]: [u32; 2], [width, height]: [u32; 2]) -> Vec<u8> {
     let stride = 3 * image.width() as usize;

@@ -7,7 +7,7 @@ use crate::stage_run::{ActionError, light_level, seconds};
 use indicatif::{ProgressBar, ProgressStyle};
 use lsr_edge::scan::{FrameFolder, Labels, Row, ScanError, ScanSettings, Summary, Told};
 use lsr_edge::stage::{Port, Timing};
-use lsr_edge::{Error, Interrupt, Pictures};
+use lsr_edge::{Error, Interrupt, Options, Pictures};
 use std::io::{IsTerminal, stderr, stdout};
 use std::time::Duration;
 
@@ -29,7 +29,8 @@ pub(crate) fn run(flags: &Scan, interrupt: &Interrupt) -> Result<(), RunError> {
     let port: Port = flags.port.parse().map_err(ActionError::from)?;
     let timing = Timing { connect: seconds("--connect-timeout", flags.connect_timeout)?, ..Timing::default() };
     let settings = settings(flags)?;
-    let segmenter = segmenter(&flags.network, &flags.output, Some(flags.um_per_px), false, interrupt)?;
+    let segmenter =
+        segmenter(&flags.network, &flags.output, Options { um_per_px: Some(flags.um_per_px), ..Options::default() }, interrupt)?;
     let mut frames = FrameFolder::watch(&flags.frames)?;
     let bar = progress_bar(flags.json);
     let note = |text: &str| bar.suspend(|| print(stderr(), &format!("{text}\n")));

@@ -1,16 +1,22 @@
-//! One image, from its file to its five files. Read this to see the whole path.
+//! One image, from its file to its five files. Read this to see the whole path; [`segment_slide`](crate::segment_slide) is that of a slide.
 
 use crate::digest::sha256;
 use crate::error::Error;
 use crate::field::{Field, PixelSize};
 use crate::input::Input;
 use crate::interrupt::Interrupt;
+use crate::listener::Listener;
 use crate::mask::{CancerFraction, Mask};
 use crate::model::{LearnedFrom, Model};
-use crate::output::{Existing, InputRecord, NOTICE, NetworkRecord, Origin, OutputFiles, Pictures, Record, Settings, Timings, regions};
+use crate::output::{
+    Existing, InputRecord, NOTICE, NetworkRecord, Origin, OutputFiles, Pictures, Record, Settings, Timings, as_recorded, regions,
+};
 use crate::predict::{TilePlan, predict};
 use crate::quality::Quality;
 use crate::read::read_file;
+use crate::segment_slide::segment_slide;
+use crate::shard::Shard;
+use crate::slide::{Slide, TissueChoice};
 use crate::tile::{DEFAULT_TILE, TileRule, Tiling};
 use crate::training_distance::TrainingDistance;
 use std::path::{Path, PathBuf};
@@ -22,10 +28,16 @@ pub(crate) const MAX_FILE_BYTES: u64 = 2 << 30;
 /// What the user may choose.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Pixel size of the inputs; `None` is the model's.
+    /// Pixel size of all inputs, whatever they state.
     pub um_per_px: Option<f64>,
+    /// Pixel size of inputs that state none; `None` is the model's for images, and refuses slides.
+    pub um_per_px_if_missing: Option<f64>,
+    /// What is looked at of slides.
+    pub tissue: TissueChoice,
     /// Mask threshold; `None` is the model's.
     pub threshold: Option<f32>,
+    /// The share of the inputs that is segmented.
+    pub shard: Option<Shard>,
     /// How large images are cut.
     pub tiling: Tiling,
     /// Replace what exists.
@@ -36,9 +48,9 @@ pub struct Options {
 pub struct Segmenter {
     model: Model,
     output: PathBuf,
+    options: Options,
     settings: Settings,
     rule: TileRule,
-    overwrite: bool,
     interrupt: Interrupt,
 }
 
@@ -49,8 +61,8 @@ pub enum Outcome {
     Written {
         /// What was found.
         cancer: CancerFraction,
-        /// Whether it is fit to be counted.
-        quality: Quality,
+        /// Whether it is fit to be counted; a slide is not judged as a whole.
+        quality: Option<Quality>,
         /// How far it is from what the network has learned from, where the model says what that was.
         training_distance: Option<TrainingDistance>,
     },
@@ -84,13 +96,17 @@ impl Segmenter {
         if !(threshold > 0.0 && threshold < 1.0) {
             return Err(Error::Flag { flag: "--threshold", value: f64::from(threshold), expected: "a number in (0, 1)" });
         }
-        if let Some(value) = options.um_per_px.filter(|&value| !(value > 0.0 && value <= 1000.0)) {
-            return Err(Error::Flag { flag: "--um-per-px", value, expected: "micrometres per pixel in (0, 1000]" });
+        for (flag, value) in [("--um-per-px", options.um_per_px), ("--um-per-px-if-missing", options.um_per_px_if_missing)] {
+            if let Some(value) = value.filter(|&value| !(value > 0.0 && value <= 1000.0)) {
+                return Err(Error::Flag { flag, value, expected: "micrometres per pixel in (0, 1000]" });
+            }
         }
         let max_tile = Some(options.tiling.max_tile.unwrap_or(model.default_tile()));
         let rule = Tiling { max_tile, ..options.tiling }.for_model(metadata.alignment, metadata.context_px)?;
-        let settings = Settings { threshold, um_per_px: options.um_per_px, tile: rule.max_tile, overlap: rule.overlap };
-        Ok(Self { model, output: output.to_owned(), settings, rule, overwrite: options.overwrite, interrupt })
+        // Images state none, so only the first of the two flags counts.
+        let (um_per_px, um_per_px_if_missing) = (options.um_per_px, options.um_per_px_if_missing.filter(|_| options.um_per_px.is_none()));
+        let settings = Settings { threshold, um_per_px, um_per_px_if_missing, tile: rule.max_tile, overlap: rule.overlap };
+        Ok(Self { model, output: output.to_owned(), options: options.clone(), settings, rule, interrupt })
     }
 
     /// Where outputs go.
@@ -116,6 +132,11 @@ impl Segmenter {
         &self.model
     }
 
+    /// What the user has chosen.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// What results depend on besides image and model.
     pub(crate) fn settings(&self) -> Settings {
         self.settings
@@ -123,22 +144,30 @@ impl Segmenter {
 
     /// Pixel size of the inputs.
     pub(crate) fn pixel_size(&self) -> PixelSize {
-        PixelSize::given_or_assumed(self.settings.um_per_px, self.model.metadata().field_um_per_px)
+        PixelSize::given_or_assumed(self.settings.um_per_px, self.settings.um_per_px_if_missing, self.model.metadata().field_um_per_px)
     }
 
-    /// Segments one image. `progress` hears the fraction done, in [0, 1].
+    /// Segments one image or slide.
     ///
     /// # Errors
     /// Whatever is wrong with the image, its outputs or the model's run; nothing half-written stays behind.
-    pub fn segment(&self, input: &Input, progress: &(dyn Fn(f64) + Sync)) -> Result<Outcome, Error> {
+    pub fn segment(&self, input: &Input, listener: Listener<'_>) -> Result<Outcome, Error> {
         self.interrupt.check()?;
+        match Slide::open(&input.path)? {
+            Some(slide) => segment_slide(self, input, &slide, listener),
+            None => self.segment_image(input, listener.progress),
+        }
+    }
+
+    fn segment_image(&self, input: &Input, progress: &(dyn Fn(f64) + Sync)) -> Result<Outcome, Error> {
         let mut clock = Clock(Instant::now());
         let mut timings = Timings::default();
         let bytes = read_file(&input.path, MAX_FILE_BYTES)?;
         let digest = sha256(&bytes);
         let files = OutputFiles::new(&self.output, &input.name);
-        if !self.overwrite {
-            match files.existing(&digest, &self.model.card().sha256, self.settings)? {
+        let settings = as_recorded(&self.settings);
+        if !self.options.overwrite {
+            match files.existing(&digest, &self.model.card().sha256, &settings)? {
                 Existing::None => {}
                 existing => return Ok(Outcome::Skipped { same: existing == Existing::Same }),
             }
@@ -157,7 +186,9 @@ impl Segmenter {
         let regions = regions(found.mask.pixels(), width as usize, &found.probability);
         let card = self.model.card();
         let class = card.metadata.mask_class_name();
-        let origin = Origin { input_sha256: &digest, model_sha256: &card.sha256, settings: self.settings, class, um_per_px };
+        let model_sha256 = &card.sha256;
+        let (settings, size) = (&settings, [width, height]);
+        let origin = Origin { input_sha256: &digest, model_sha256, settings, class, um_per_px, scale: [1.0; 2], size };
         files.write_geojson(&regions, origin)?;
         timings.write = clock.lap();
         files.write_record(&Record {
@@ -180,7 +211,7 @@ impl Segmenter {
             model: card,
             timings_ms: timings,
         })?;
-        Ok(Outcome::Written { cancer: found.cancer, quality: found.quality, training_distance: found.training_distance })
+        Ok(Outcome::Written { cancer: found.cancer, quality: Some(found.quality), training_distance: found.training_distance })
     }
 
     /// What the network finds in a field; adds to the timings of resampling, inference, distance and mask.

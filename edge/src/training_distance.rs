@@ -53,6 +53,17 @@ impl TrainingDistance {
         })
     }
 
+    /// Of windows that were measured one by one: the mean over their tiles.
+    ///
+    /// - `counts`: tiles; of these, those with enough tissue; of these, those beyond the limit
+    pub(crate) fn of_tiles(distance: Option<f64>, limit: f32, [tiles, judged_tiles, tiles_beyond_limit]: [u32; 3], tissue: f64) -> Self {
+        let round = |value: f64| (value * 1e4).round() / 1e4;
+        let (distance, limit) = (distance.map(round), rounded(limit));
+        let flagged = distance.is_none_or(|distance| distance > limit);
+        let furthest = vec![format!("{tiles_beyond_limit} of {judged_tiles} tiles are beyond it")];
+        Self { distance, limit, flagged, tiles, judged_tiles, tiles_beyond_limit, tissue: round(tissue), furthest }
+    }
+
     /// One line for a flagged field; none for another.
     pub fn warning(&self, name: &str) -> Option<String> {
         let distance = self.distance.map_or("no distance".to_owned(), |distance| format!("distance {distance:.2}"));

@@ -20,6 +20,7 @@ json.dump(
         "ids": len({feature.id for feature in collection.features}),
         "areas": [polygon.area for polygon in polygons],
         "said": [feature.properties["measurements"]["Area px^2"] for feature in collection.features],
+        "centroids": [polygon.centroid.coords[0] for polygon in polygons],
         "centre": [polygon.representative_point().coords[0] for polygon in polygons],
     },
     sys.stdout,

@@ -14,6 +14,8 @@
 //! | `int8` | the quantised file in the edge runtime against its simulation in training, byte for byte; real fields on every instruction set |
 //! | `shipped` | the network inside lsr-edge on fields that it has not seen, as its card says |
 //! | `gpu` | a GPU against the processor: gradients, losses, checkpoints that change the device (`tests/gpu.sh`; ignored without it) |
+//! | `readers` | what lsr-edge writes, opened by programs of others: shapely, tifffile, OpenSlide, highdicom (`.ci/readers.sh`) |
+//! | `slide_scale` | a slide of 50,000 x 50,000 px within the memory that was said before |
 //! | `arm64` | lsr-edge for aarch64, emulated, against lsr-edge here: the same bits with every instruction set |
 //!
 //! Environment: `LSR_VECTORS` (a file of golden values, [`golden`]), `LSR_DATA` (the folder of data sets, [`data`]), `LSR_ARM64` (the command

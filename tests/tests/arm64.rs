@@ -65,7 +65,7 @@ fn segment_here(model: Option<&Path>, fields: &Path, output: &Path, isa: Isa, ti
     model.use_isa(isa).unwrap();
     let options = Options { tiling: Tiling { max_tile: tile, overlap: None }, ..Options::default() };
     let segmenter = Segmenter::new(model, output, &options, Interrupt::default()).unwrap();
-    let report = segment_all(&segmenter, &[fields.to_owned()]).unwrap();
+    let report = segment_all(&segmenter, &[fields.to_owned()], &|_| ()).unwrap();
     assert_eq!((report.written, report.failures.len()), (FIELDS.len(), 0), "{:?}", report.failures);
 }
 
@@ -140,4 +140,12 @@ fn the_embedded_model_gives_the_same_bits_on_aarch64() {
     } else {
         println!("skipped: the embedded model runs in {arithmetic}, whose last bits differ between processors");
     }
+}
+
+#[test]
+fn the_self_test_passes_on_aarch64() {
+    let Some(arm64) = Arm64::find() else { return };
+    let said = arm64.run(["self-test"]);
+    let start = format!("self-test passed: embedded network {}: ", load(None).card().sha256);
+    assert!(said.starts_with(&start) && said.contains("neon ") && said.contains("scalar "), "{said}");
 }

@@ -4,7 +4,7 @@
 
 use image::GrayImage;
 use lsr_core::Distance;
-use lsr_edge::{CancerFraction, Interrupt, Model, Options, Outcome, Segmenter, find_inputs};
+use lsr_edge::{CancerFraction, Interrupt, Listener, Model, Options, Outcome, Segmenter, find_inputs};
 use lsr_tests::Silent;
 use lsr_tests::data::shared_data;
 use lsr_train::{Dataset, Evaluation, FitOptions, LabelSettings, Prior, Run, RunFolder};
@@ -69,7 +69,7 @@ fn journey(tissue: &Tissue, work: &Path) -> (Evaluation, f64) {
     let (mut same, mut all) = (0_u64, 0_u64);
     for name in held_out.names() {
         let input = inputs.iter().find(|input| input.name == name).unwrap();
-        let outcome = segmenter.segment(input, &|_| ()).unwrap();
+        let outcome = segmenter.segment(input, Listener::NONE).unwrap();
         assert!(matches!(outcome, Outcome::Written { cancer: CancerFraction { .. }, .. }));
         let read = |folder: &Path| -> GrayImage { image::open(folder.join(format!("{name}.mask.png"))).unwrap().into_luma8() };
         let (ours, theirs) = (read(&segmented), read(&masks));

@@ -4,7 +4,7 @@
 
 use image::{Rgb, RgbImage};
 use lsr_core::Distance;
-use lsr_edge::{Input, Interrupt, Model, Options, Outcome, Segmenter, TrainingDistance};
+use lsr_edge::{Input, Interrupt, Listener, Model, Options, Outcome, Segmenter, TrainingDistance};
 use lsr_tests::Silent;
 use lsr_train::{Dataset, FitOptions, LabelSettings, Prior, QuantizeObserver, QuantizeSettings, ReferenceSettings, Run, RunFolder};
 use std::path::Path;
@@ -55,7 +55,7 @@ fn at_the_microscope(model: &Path, image: &Path, output: &Path) -> TrainingDista
     let options = Options { overwrite: true, ..Options::default() };
     let segmenter = Segmenter::new(Model::open(model).unwrap(), output, &options, Interrupt::default()).unwrap();
     let input = Input { path: image.to_owned(), name: "a".to_owned() };
-    match segmenter.segment(&input, &|_| ()).unwrap() {
+    match segmenter.segment(&input, Listener::NONE).unwrap() {
         Outcome::Written { training_distance, .. } => training_distance.unwrap(),
         Outcome::Skipped { .. } => unreachable!("nothing is skipped where all is overwritten"),
     }

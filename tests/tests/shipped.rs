@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests: an unexpected error is a failure")]
 
-use lsr_edge::{Interrupt, Model, Options, Outcome, Segmenter, find_inputs};
+use lsr_edge::{Interrupt, Listener, Model, Options, Outcome, Segmenter, find_inputs};
 use lsr_tests::data::shared_data;
 use lsr_train::{BandScores, Dataset, Scores, count_mask, write_synthetic};
 use std::path::Path;
@@ -20,7 +20,7 @@ fn scores(folder: &Path, images: &[&str]) -> BandScores {
     assert!(failures.is_empty());
     let counts = data.names().map(|name| {
         let input = inputs.iter().find(|input| input.name == name).unwrap();
-        assert!(matches!(segmenter.segment(input, &|_| ()).unwrap(), Outcome::Written { .. }));
+        assert!(matches!(segmenter.segment(input, Listener::NONE).unwrap(), Outcome::Written { .. }));
         let mask = image::open(work.path().join(format!("{name}.mask.png"))).unwrap().into_luma8();
         let predicted: Vec<bool> = mask.iter().map(|&level| level > 0).collect();
         let truth = data.known_classes(name, mask.dimensions(), 2).unwrap();

@@ -43,7 +43,6 @@ mod png_file;
 mod predict;
 mod prior;
 mod processes;
-mod pseudo;
 mod quantize;
 mod queue;
 mod recipe;
@@ -99,7 +98,6 @@ pub use prior::{
     Unit, choose_blocks, count_in_masks, expected_labels, read_sheet, write_sheet,
 };
 pub use processes::{Connection, Processes, Share};
-pub use pseudo::{PseudoData, PseudoReport, PseudoSettings, pseudo_masks};
 pub use quantize::{
     CalibrationSummary, Difference, Equalise, FineTuning, Grid, Int8Network, LayerGrid, Provenance, QuantizeObserver, QuantizeReport,
     QuantizeSettings, Quantized, QuantizedConvolution, RangeRule, ReferenceSummary, ScorePair, Simulation, Validation, quantize,

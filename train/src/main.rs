@@ -17,7 +17,6 @@ fn main() -> ExitCode {
         Command::Classify(args) => commands::classify(args.command),
         Command::Prior(args) => commands::prior(&args),
         Command::Fit(args) => commands::fit(*args),
-        Command::Pseudo(args) => commands::pseudo(&args),
         Command::Report(args) => commands::report(&args),
         Command::Evaluate(args) => commands::evaluate(&args),
         Command::Rejection(args) => commands::rejection(&args),

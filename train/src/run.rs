@@ -8,7 +8,6 @@ use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::prior::Prior;
 use crate::processes::{Processes, Share};
-use crate::pseudo::pseudo_digest;
 use crate::run_folder::RunFolder;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +58,6 @@ impl Run {
         let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Error::io("reading", path));
         config.data = config.data.iter().map(absolute).collect::<Result<_>>()?;
         config.cache = config.cache.as_ref().map(absolute).transpose()?;
-        config.pseudo = config.pseudo.as_ref().map(absolute).transpose()?;
         config.set_classes(prior.classes())?;
         check(&data, &blocks, &prior, &config, &prior_file)?;
         config.data_digest = digest(&data, &blocks, &prior, &config)?;
@@ -194,11 +192,7 @@ impl Run {
 
 /// Weak supervision cannot read a mask, whatever the code does.
 fn view(data: Dataset, config: &RunConfig) -> Dataset {
-    match &config.pseudo {
-        Some(folder) => data.with_pseudo_masks(folder),
-        None if config.opens_masks() => data,
-        None => data.without_masks(),
-    }
+    if config.opens_masks() { data } else { data.without_masks() }
 }
 
 /// Side of the windows where nobody chooses one: twice a block's, or as much of it as the smallest image has, in whole steps of what the deepest
@@ -279,9 +273,6 @@ fn digest(data: &Dataset, blocks: &[Block], prior: &Prior, config: &RunConfig) -
     hash.update(data.digest(names.iter().copied())?);
     if config.mask_fraction > 0.0 {
         hash.update(data.masks_digest(names.iter().copied())?);
-    }
-    if let Some(folder) = &config.pseudo {
-        hash.update(pseudo_digest(folder, names.into_iter())?);
     }
     for b in blocks {
         hash.update(format!("{},{},{},{},{},{},{}\n", b.image, b.x, b.y, b.width, b.height, b.probability, b.z));

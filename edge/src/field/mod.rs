@@ -38,17 +38,36 @@ pub enum PixelSizeSource {
     /// `--um-per-px`.
     #[serde(rename = "flag --um-per-px")]
     Flag,
+    /// `--um-per-px-if-missing`, where the file states none.
+    #[serde(rename = "flag --um-per-px-if-missing")]
+    FlagIfMissing,
+    /// `MPP` in the description of an Aperio slide.
+    #[serde(rename = "Aperio MPP")]
+    Aperio,
+    /// `PhysicalSizeX` and `PhysicalSizeY` in the description of an OME-TIFF.
+    #[serde(rename = "OME PhysicalSize")]
+    Ome,
+    /// Pixel Spacing of a DICOM slide.
+    #[serde(rename = "DICOM PixelSpacing")]
+    Dicom,
+    /// `openslide.mpp-x` and `openslide.mpp-y`.
+    #[serde(rename = "OpenSlide mpp")]
+    OpenSlide,
+    /// Resolution tags of a tiled TIFF.
+    #[serde(rename = "TIFF resolution")]
+    TiffResolution,
     /// Nothing was said, so the image has the pixel size that the model's file gives to such fields.
     #[serde(rename = "assumed from model")]
     AssumedFromModel,
 }
 
 impl PixelSize {
-    /// The size given by the user, or else the one that the model's file gives to fields that state none.
-    pub fn given_or_assumed(given: Option<f64>, field_um_per_px: f64) -> Self {
-        match given {
-            Some(um_per_px) => Self { um_per_px, source: PixelSizeSource::Flag },
-            None => Self { um_per_px: field_um_per_px, source: PixelSizeSource::AssumedFromModel },
+    /// The size given by the user for all inputs or for those that state none, or else the one that the model's file gives to fields that state none.
+    pub fn given_or_assumed(given: Option<f64>, if_missing: Option<f64>, field_um_per_px: f64) -> Self {
+        match (given, if_missing) {
+            (Some(um_per_px), _) => Self { um_per_px, source: PixelSizeSource::Flag },
+            (None, Some(um_per_px)) => Self { um_per_px, source: PixelSizeSource::FlagIfMissing },
+            (None, None) => Self { um_per_px: field_um_per_px, source: PixelSizeSource::AssumedFromModel },
         }
     }
 
@@ -71,6 +90,14 @@ impl Field {
     /// [`Error::NotAnImage`], [`Error::Decode`], [`Error::TooLarge`].
     pub fn decode(bytes: &[u8], pixel_size: PixelSize) -> Result<Self, Error> {
         Ok(Self { image: decode(bytes)?, pixel_size })
+    }
+
+    /// The pixels of such a file.
+    ///
+    /// # Errors
+    /// As [`Field::decode`].
+    pub(crate) fn decode_file(bytes: &[u8]) -> Result<RgbImage, Error> {
+        decode(bytes)
     }
 
     /// The image at another pixel size; `None` when it has that size already.
@@ -101,11 +128,12 @@ mod tests {
 
     #[test]
     fn sizes_follow_the_pixel_size() {
-        let half = PixelSize::given_or_assumed(Some(0.5), 2.0);
+        let half = PixelSize::given_or_assumed(Some(0.5), Some(9.0), 2.0);
         assert_eq!(half.resampled([401, 3], 2.0).unwrap(), [100, 1]);
         assert_eq!(half.resampled([1, 1], 2.0).unwrap(), [1, 1]);
+        assert_eq!(PixelSize::given_or_assumed(None, Some(0.5), 2.0).um_per_px, 0.5);
         assert!(matches!(half.resampled([60_000, 60_000], 0.01), Err(Error::TooLarge { .. })));
-        assert!(matches!(PixelSize::given_or_assumed(Some(1e300), 1.0).resampled([9, 9], 1e-3), Err(Error::TooLarge { .. })));
-        assert_eq!(PixelSize::given_or_assumed(None, 4.2).resampled([77, 5], 4.2).unwrap(), [77, 5]);
+        assert!(matches!(PixelSize::given_or_assumed(Some(1e300), None, 1.0).resampled([9, 9], 1e-3), Err(Error::TooLarge { .. })));
+        assert_eq!(PixelSize::given_or_assumed(None, None, 4.2).resampled([77, 5], 4.2).unwrap(), [77, 5]);
     }
 }

@@ -124,6 +124,14 @@ impl FloatNetwork {
         Ok(typed)
     }
 
+    /// All activations of an image together, of which the runtime gives some back before the last is made.
+    pub(super) fn activation_bytes(&self, size: [usize; 2]) -> Result<u64, ModelError> {
+        let typed = self.typed(size)?;
+        let outlets = typed.nodes().iter().flat_map(|node| &node.outputs);
+        let numbers = |dims: &[usize]| dims.iter().map(|&dim| dim as u64).product::<u64>();
+        Ok(outlets.map(|outlet| 4 * outlet.fact.shape.as_concrete().map_or(0, numbers)).sum())
+    }
+
     /// Number of output channels for a size, as the runtime infers it; any other shape than the input's is refused.
     fn output_channels(&self, [height, width]: [usize; 2], classes: usize) -> Result<usize, ModelError> {
         let typed = self.typed([height, width])?;

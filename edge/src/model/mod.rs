@@ -170,6 +170,18 @@ impl Model {
         if self.program().is_some() { STREAMED_TILE } else { DEFAULT_TILE }
     }
 
+    /// Most bytes that an image of this height and width takes on one thread, the weights aside.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for an image that is too large.
+    pub(crate) fn image_bytes(&self, size: [usize; 2]) -> Result<u64, Error> {
+        let bytes = match &self.network {
+            Network::Integer(engine) => engine.arena_bytes(size, 1).map(|bytes| bytes as u64),
+            Network::Float(network) => network.activation_bytes(size),
+        };
+        bytes.map_err(|source| self.error(source))
+    }
+
     fn error(&self, source: ModelError) -> Error {
         Error::Model { name: self.card.name.clone(), source }
     }

@@ -1,7 +1,7 @@
 //! Writes a file whole or not at all.
 
 use crate::error::Error;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -10,17 +10,22 @@ use std::path::Path;
 /// # Errors
 /// [`Error::Write`]; the temporary file is gone then, and `path` is as it was.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    attempt(path, bytes).map_err(|source| Error::Write { path: path.to_owned(), source })
+    // On the file itself: tempfile adds its temporary name to errors, which helps nobody.
+    write_whole_with(path, |file| file.write_all(bytes).map_err(|source| Error::Write { path: path.to_owned(), source }))
 }
 
-fn attempt(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// The same for what is written piece by piece.
+///
+/// # Errors
+/// [`Error::Write`], and whatever `write` ends with.
+pub(crate) fn write_whole_with(path: &Path, write: impl FnOnce(&mut File) -> Result<(), Error>) -> Result<(), Error> {
+    let failed = |source| Error::Write { path: path.to_owned(), source };
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut file = temporary(folder)?;
-    // On the file itself: tempfile adds its temporary name to errors, which helps nobody.
-    file.as_file_mut().write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    sync_folder(folder)
+    let mut file = temporary(folder).map_err(failed)?;
+    write(file.as_file_mut())?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    sync_folder(folder).map_err(failed)
 }
 
 /// Makes the folder, and proves that files can be made in it.

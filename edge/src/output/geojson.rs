@@ -1,10 +1,13 @@
 //! The regions of a mask as QuPath and others read them: GeoJSON (RFC 7946) with a polygon for each, in pixels of the image.
 
+use super::NOTICE;
 use super::outline::{Corner, Region};
-use super::{NOTICE, Settings};
-use serde::Serialize;
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::io::Write;
 
 /// Colour of cancer, red, green, blue: that of QuPath's class "Tumor".
 const COLOUR: [u8; 3] = [200, 0, 0];
@@ -17,11 +20,15 @@ pub(crate) struct Origin<'a> {
     /// SHA-256 of the model's file.
     pub(crate) model_sha256: &'a str,
     /// What the result depends on besides.
-    pub(crate) settings: Settings,
+    pub(crate) settings: &'a Value,
     /// Name of the class that is drawn.
     pub(crate) class: &'a str,
     /// Pixel size of the image.
     pub(crate) um_per_px: f64,
+    /// Pixels of the image to one of the mask, in x and y; corners are in pixels of the image.
+    pub(crate) scale: [f64; 2],
+    /// Width and height of the image, which no corner lies beyond.
+    pub(crate) size: [u32; 2],
 }
 
 #[derive(Serialize)]
@@ -29,7 +36,13 @@ struct Collection<'a> {
     r#type: &'static str,
     /// A foreign member, as the RFC has it: other programs pass it by.
     lsr_edge: Provenance<'a>,
-    features: Vec<Feature<'a>>,
+    features: Features<'a>,
+}
+
+/// Serialised one by one: a slide may have hundreds of thousands.
+struct Features<'a> {
+    regions: &'a [Region],
+    origin: Origin<'a>,
 }
 
 #[derive(Serialize)]
@@ -39,7 +52,7 @@ struct Provenance<'a> {
     input_sha256: &'a str,
     model_sha256: &'a str,
     um_per_px: f64,
-    settings: Settings,
+    settings: &'a Value,
 }
 
 #[derive(Serialize)]
@@ -53,7 +66,14 @@ struct Feature<'a> {
 #[derive(Serialize)]
 struct Geometry<'a> {
     r#type: &'static str,
-    coordinates: Vec<&'a [Corner]>,
+    coordinates: Vec<Ring<'a>>,
+}
+
+/// A ring of corners of the mask's pixels, written in pixels of the image.
+struct Ring<'a> {
+    corners: &'a [Corner],
+    scale: [f64; 2],
+    size: [u32; 2],
 }
 
 #[derive(Serialize)]
@@ -71,37 +91,64 @@ struct Classification<'a> {
     color: [u8; 3],
 }
 
-/// The file's text. The same regions of the same origin give the same bytes.
-pub(crate) fn geojson(regions: &[Region], origin: Origin<'_>) -> serde_json::Result<Vec<u8>> {
-    let named = named(origin);
-    let features = regions.iter().enumerate().map(|(number, region)| Feature {
-        r#type: "Feature",
-        id: id(named.clone(), number),
-        geometry: Geometry {
-            r#type: "Polygon",
-            coordinates: std::iter::once(&region.shell).chain(&region.holes).map(Vec::as_slice).collect(),
-        },
-        properties: Properties {
-            object_type: "annotation",
-            is_locked: false,
-            classification: Classification { name: origin.class, color: COLOUR },
-            measurements: BTreeMap::from([
-                ("Area px^2", region.pixels as f64),
-                ("Area µm^2", region.pixels as f64 * origin.um_per_px * origin.um_per_px),
-                ("Mean probability", region.probability as f64 / (255.0 * region.pixels as f64)),
-            ]),
-        },
-    });
+/// Writes the file. The same regions of the same origin give the same bytes.
+pub(crate) fn write_geojson(to: impl Write, regions: &[Region], origin: Origin<'_>) -> serde_json::Result<()> {
     let Origin { input_sha256, model_sha256, settings, um_per_px, .. } = origin;
     let lsr_edge = Provenance { notice: NOTICE, version: crate::VERSION, input_sha256, model_sha256, um_per_px, settings };
-    let mut text = serde_json::to_vec(&Collection { r#type: "FeatureCollection", lsr_edge, features: features.collect() })?;
-    text.push(b'\n');
-    Ok(text)
+    let mut to = to;
+    serde_json::to_writer(&mut to, &Collection { r#type: "FeatureCollection", lsr_edge, features: Features { regions, origin } })?;
+    to.write_all(b"\n").and_then(|()| to.flush()).map_err(serde_json::Error::io)
+}
+
+impl Serialize for Features<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { regions, origin } = self;
+        let named = named(*origin);
+        let [wide, high] = origin.scale;
+        let mut sequence = serializer.serialize_seq(Some(regions.len()))?;
+        for (number, region) in regions.iter().enumerate() {
+            let pixels = region.pixels as f64 * wide * high;
+            let rings = std::iter::once(&region.shell).chain(&region.holes);
+            let coordinates = rings.map(|corners| Ring { corners, scale: origin.scale, size: origin.size }).collect();
+            sequence.serialize_element(&Feature {
+                r#type: "Feature",
+                id: id(named.clone(), number),
+                geometry: Geometry { r#type: "Polygon", coordinates },
+                properties: Properties {
+                    object_type: "annotation",
+                    is_locked: false,
+                    classification: Classification { name: origin.class, color: COLOUR },
+                    measurements: BTreeMap::from([
+                        ("Area px^2", pixels),
+                        ("Area µm^2", pixels * origin.um_per_px * origin.um_per_px),
+                        ("Mean probability", region.probability as f64 / (255.0 * region.pixels as f64)),
+                    ]),
+                },
+            })?;
+        }
+        sequence.end()
+    }
+}
+
+impl Serialize for Ring<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.scale == [1.0; 2] {
+            return self.corners.serialize(serializer);
+        }
+        // A hundredth of a pixel is finer than any mask; different corners stay different, as pixels of a mask are no smaller than that.
+        let place = |corner: &Corner| -> [f64; 2] {
+            std::array::from_fn(|axis| {
+                let position = (f64::from(corner[axis]) * self.scale[axis]).min(f64::from(self.size[axis]));
+                (100.0 * position).round() / 100.0
+            })
+        };
+        serializer.collect_seq(self.corners.iter().map(place))
+    }
 }
 
 /// A hash of what all regions follow from.
 fn named(origin: Origin<'_>) -> Sha256 {
-    let settings = serde_json::to_string(&origin.settings).unwrap_or_default();
+    let settings = origin.settings.to_string();
     [crate::VERSION, origin.input_sha256, origin.model_sha256, &settings].into_iter().fold(Sha256::new(), with)
 }
 

@@ -1,15 +1,20 @@
 //! The five files of an image: three pictures, outlines, and the record, which is written last.
 
+mod dicom_seg;
 mod file;
 mod geojson;
 mod outline;
 mod overlay;
+mod pyramid;
 mod record;
 mod table;
 
+pub(crate) use dicom_seg::{Segmentation, dicom_seg_bytes, write_dicom_seg};
 pub(crate) use file::{prepare_folder, write_whole};
 pub(crate) use geojson::Origin;
-pub(crate) use outline::{Region, regions};
+pub(crate) use outline::{Outliner, Region, regions};
+pub(crate) use overlay::{dilate, overlay};
+pub(crate) use pyramid::{About, Reduce, pyramid_bytes, write_pyramid};
 pub use record::NOTICE;
 pub(crate) use record::{InputRecord, NetworkRecord, Record, Settings, Timings};
 pub(crate) use table::write_tables;
@@ -21,7 +26,7 @@ use image::{ExtendedColorType, ImageEncoder, RgbImage};
 use serde::Serialize;
 use serde_json::Value;
 use std::fs;
-use std::io;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 /// Where the files of one image go.
@@ -84,6 +89,26 @@ impl OutputFiles {
         self.path("geojson")
     }
 
+    /// `NAME.mask.ome.tif`: the mask of a slide.
+    pub fn mask_pyramid(&self) -> PathBuf {
+        self.path("mask.ome.tif")
+    }
+
+    /// `NAME.probability.ome.tif`: the probabilities of a slide.
+    pub fn probability_pyramid(&self) -> PathBuf {
+        self.path("probability.ome.tif")
+    }
+
+    /// `NAME.seg.dcm`: the mask of a DICOM slide.
+    pub fn dicom_seg(&self) -> PathBuf {
+        self.path("seg.dcm")
+    }
+
+    /// `NAME.partial`: what is done of a slide, while it is segmented.
+    pub fn partial(&self) -> PathBuf {
+        self.path("partial")
+    }
+
     /// `NAME.json`. It is written last and removed first: where it is, the other files are whole and belong to it.
     pub fn record(&self) -> PathBuf {
         self.path("json")
@@ -98,7 +123,7 @@ impl OutputFiles {
     ///
     /// # Errors
     /// [`Error::OtherImage`] for a record of another image, or for a JSON file that is no record of ours: neither is overwritten unasked.
-    pub(crate) fn existing(&self, input_sha256: &str, model_sha256: &str, settings: Settings) -> Result<Existing, Error> {
+    pub(crate) fn existing(&self, input_sha256: &str, model_sha256: &str, settings: &Value) -> Result<Existing, Error> {
         let path = self.record();
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -111,11 +136,9 @@ impl OutputFiles {
             let other = text_at("/input/path").unwrap_or("it is no record of lsr-edge").to_owned();
             return Err(Error::OtherImage { record: path, other });
         }
-        // Through text, as the file's numbers went.
-        let settings = serde_json::to_string(&settings).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
         let same = text_at("/model/sha256") == Some(model_sha256)
             && text_at("/lsr_edge") == Some(crate::VERSION)
-            && record.pointer("/settings") == settings.as_ref();
+            && record.pointer("/settings") == Some(settings);
         Ok(if same { Existing::Same } else { Existing::Different })
     }
 
@@ -124,10 +147,7 @@ impl OutputFiles {
     /// # Errors
     /// [`Error::Write`].
     pub(crate) fn remove_record(&self) -> Result<(), Error> {
-        match fs::remove_file(self.record()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::Write { path: self.record(), source: error }),
-            _ => Ok(()),
-        }
+        removed(self.record())
     }
 
     /// Writes pictures, and gives their paths.
@@ -164,15 +184,25 @@ impl OutputFiles {
     /// [`Error::Write`].
     pub(crate) fn write_geojson(&self, regions: &[Region], origin: Origin<'_>) -> Result<(), Error> {
         let path = self.geojson();
-        let text = geojson::geojson(regions, origin).map_err(|error| Error::Write { path: path.clone(), source: error.into() })?;
-        write_whole(&path, &text)
+        file::write_whole_with(&path, |file| {
+            let written = geojson::write_geojson(BufWriter::new(file), regions, origin);
+            written.map_err(|error| Error::Write { path: path.clone(), source: error.into() })
+        })
+    }
+
+    /// Removes the regions of an earlier run.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub(crate) fn remove_geojson(&self) -> Result<(), Error> {
+        removed(self.geojson())
     }
 
     /// Writes the record, after everything else.
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub(crate) fn write_record(&self, record: &Record<'_>) -> Result<(), Error> {
+    pub(crate) fn write_record(&self, record: &impl Serialize) -> Result<(), Error> {
         let path = self.record();
         let mut text = serde_json::to_vec_pretty(record).map_err(|error| Error::Write { path: path.clone(), source: error.into() })?;
         text.push(b'\n');
@@ -180,7 +210,19 @@ impl OutputFiles {
     }
 }
 
-fn write_png(path: &Path, pixels: &[u8], [width, height]: [u32; 2], color: ExtendedColorType) -> Result<(), Error> {
+fn removed(path: PathBuf) -> Result<(), Error> {
+    match fs::remove_file(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Write { path, source }),
+        _ => Ok(()),
+    }
+}
+
+/// Settings as a record has them: through text, since an `f32` has more digits as an `f64`.
+pub(crate) fn as_recorded(settings: &impl Serialize) -> Value {
+    serde_json::to_string(settings).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
+pub(crate) fn write_png(path: &Path, pixels: &[u8], [width, height]: [u32; 2], color: ExtendedColorType) -> Result<(), Error> {
     let mut bytes = Vec::new();
     PngEncoder::new(&mut bytes)
         .write_image(pixels, width, height, color)

@@ -22,12 +22,114 @@ pub(crate) struct Region {
 }
 
 /// Pixels of one row that hang together.
-struct Run {
-    columns: std::ops::Range<usize>,
-    region: usize,
+pub(crate) struct Run {
+    pub(crate) columns: std::ops::Range<u32>,
+    pub(crate) region: u32,
 }
 
-/// The regions in the order of their first pixels.
+/// Finds regions row by row, so that neither the mask nor the probabilities need to be in memory as bytes.
+pub(crate) struct Outliner {
+    rows: Vec<Vec<Run>>,
+    runs: usize,
+    /// Regions that turn out to be one point to the smaller number.
+    same: Vec<u32>,
+    /// Pixels of each region, and the sum of their probabilities.
+    sums: Vec<[u64; 2]>,
+}
+
+impl Outliner {
+    /// Nothing yet.
+    pub(crate) fn new() -> Self {
+        Self { rows: Vec::new(), runs: 0, same: Vec::new(), sums: Vec::new() }
+    }
+
+    /// Runs so far: what its memory grows with.
+    pub(crate) fn runs(&self) -> usize {
+        self.runs
+    }
+
+    /// Adds the next row.
+    ///
+    /// - `probability`: of the same pixels; nothing where nobody asks
+    pub(crate) fn push(&mut self, mask: &[bool], probability: &[u8]) {
+        let mut row = Vec::new();
+        let above = self.rows.last().map_or(&[][..], Vec::as_slice);
+        let (mut x, mut first) = (0, 0);
+        while let Some(start) = mask[x..].iter().position(|&pixel| pixel).map(|offset| x + offset) {
+            let end = mask[start..].iter().position(|&pixel| !pixel).map_or(mask.len(), |offset| start + offset);
+            let columns = start as u32..end as u32;
+            while above.get(first).is_some_and(|run| run.columns.end <= columns.start) {
+                first += 1;
+            }
+            let mut region = None;
+            for run in above[first..].iter().take_while(|run| run.columns.start < columns.end) {
+                region = Some(match region {
+                    None => root(&mut self.same, run.region),
+                    Some(region) => join(&mut self.same, region, run.region),
+                });
+            }
+            let region = region.unwrap_or_else(|| {
+                self.same.push(self.same.len() as u32);
+                self.sums.push([0; 2]);
+                self.same.len() as u32 - 1
+            });
+            let sums = &mut self.sums[region as usize];
+            sums[0] += (end - start) as u64;
+            sums[1] += probability.get(start..end).unwrap_or(&[]).iter().map(|&p| u64::from(p)).sum::<u64>();
+            row.push(Run { columns, region });
+            x = end;
+        }
+        self.runs += row.len();
+        self.rows.push(row);
+    }
+
+    /// The runs of all rows, with regions numbered in the order of their first pixels, and each region's pixels and sum of probabilities.
+    pub(crate) fn labelled(self) -> (Vec<Vec<Run>>, Vec<[u64; 2]>) {
+        let Self { mut rows, mut same, sums, .. } = self;
+        // The order of the first pixels is that of the smallest numbers.
+        let mut numbers: Vec<Option<u32>> = vec![None; same.len()];
+        let mut totals: Vec<[u64; 2]> = Vec::new();
+        for run in rows.iter_mut().flatten() {
+            let number = &mut numbers[root(&mut same, run.region) as usize];
+            run.region = *number.get_or_insert_with(|| {
+                totals.push([0; 2]);
+                totals.len() as u32 - 1
+            });
+        }
+        for (region, sums) in sums.into_iter().enumerate() {
+            if let Some(number) = numbers[root(&mut same, region as u32) as usize] {
+                let total = &mut totals[number as usize];
+                *total = [total[0] + sums[0], total[1] + sums[1]];
+            }
+        }
+        (rows, totals)
+    }
+
+    /// The regions in the order of their first pixels.
+    ///
+    /// - `is_in`: whether the pixel in this column and row, of those that were pushed, is in the mask
+    pub(crate) fn regions(self, width: usize, is_in: impl Fn(usize, usize) -> bool) -> Vec<Region> {
+        let (rows, totals) = self.labelled();
+        let empty = |&[pixels, probability]: &[u64; 2]| Region { shell: Vec::new(), holes: Vec::new(), pixels, probability };
+        let mut regions: Vec<Region> = totals.iter().map(empty).collect();
+        let mut tracer = Tracer { is_in, width, height: rows.len(), seen: vec![0; (width * rows.len()).div_ceil(64)] };
+        for (y, row) in rows.iter().enumerate() {
+            for run in row {
+                for x in run.columns.start as usize..run.columns.end as usize {
+                    if !tracer.is_in(x as i64, y as i64 - 1) && !tracer.seen(x, y) {
+                        for ring in simple_rings(tracer.ring(x, y)) {
+                            let region = &mut regions[run.region as usize];
+                            if twice_area(&ring) > 0 { region.shell = ring } else { region.holes.push(ring) }
+                        }
+                    }
+                }
+            }
+        }
+        regions
+    }
+}
+
+/// The regions of a mask in memory.
 ///
 /// - `mask`: row by row, `width` pixels each
 /// - `probability`: of the same pixels
@@ -35,99 +137,38 @@ pub(crate) fn regions(mask: &[bool], width: usize, probability: &[u8]) -> Vec<Re
     if width == 0 {
         return Vec::new();
     }
-    let (rows, count) = label(mask, width);
-    let empty = Region { shell: Vec::new(), holes: Vec::new(), pixels: 0, probability: 0 };
-    let mut regions = vec![empty; count];
-    for (y, row) in rows.iter().enumerate() {
-        for run in row {
-            let region = &mut regions[run.region];
-            region.pixels += run.columns.len() as u64;
-            let columns = run.columns.start + y * width..run.columns.end + y * width;
-            region.probability += probability[columns].iter().map(|&p| u64::from(p)).sum::<u64>();
-        }
-    }
-    let mut tracer = Tracer { mask, width, height: rows.len(), seen: vec![0; mask.len().div_ceil(64)] };
-    for (y, row) in rows.iter().enumerate() {
-        for run in row {
-            for x in run.columns.clone() {
-                if !tracer.is_in(x as i64, y as i64 - 1) && !tracer.seen(x, y) {
-                    for ring in simple_rings(tracer.ring(x, y)) {
-                        let region = &mut regions[run.region];
-                        if twice_area(&ring) > 0 { region.shell = ring } else { region.holes.push(ring) }
-                    }
-                }
-            }
-        }
-    }
-    regions
+    let mut outliner = Outliner::new();
+    mask.chunks_exact(width).zip(probability.chunks_exact(width)).for_each(|(mask, probability)| outliner.push(mask, probability));
+    outliner.regions(width, |x, y| mask[y * width + x])
 }
 
-/// Runs of every row with the number of their region, and how many regions there are.
-fn label(mask: &[bool], width: usize) -> (Vec<Vec<Run>>, usize) {
-    let mut rows: Vec<Vec<Run>> = Vec::with_capacity(mask.len() / width);
-    // Regions that turn out to be one point to the smaller number.
-    let mut same: Vec<usize> = Vec::new();
-    for pixels in mask.chunks_exact(width) {
-        let mut row = Vec::new();
-        let above = rows.last().map_or(&[][..], Vec::as_slice);
-        let (mut x, mut first) = (0, 0);
-        while let Some(start) = pixels[x..].iter().position(|&pixel| pixel).map(|offset| x + offset) {
-            let end = pixels[start..].iter().position(|&pixel| !pixel).map_or(width, |offset| start + offset);
-            while above.get(first).is_some_and(|run| run.columns.end <= start) {
-                first += 1;
-            }
-            let mut region = None;
-            for run in above[first..].iter().take_while(|run| run.columns.start < end) {
-                region = Some(match region {
-                    None => root(&mut same, run.region),
-                    Some(region) => join(&mut same, region, run.region),
-                });
-            }
-            let region = region.unwrap_or_else(|| {
-                same.push(same.len());
-                same.len() - 1
-            });
-            row.push(Run { columns: start..end, region });
-            x = end;
-        }
-        rows.push(row);
-    }
-    // Numbered anew in the order of the first pixels, which is the order of the smallest numbers.
-    let mut numbers = HashMap::new();
-    for run in rows.iter_mut().flatten() {
-        let (region, next) = (root(&mut same, run.region), numbers.len());
-        run.region = *numbers.entry(region).or_insert(next);
-    }
-    (rows, numbers.len())
-}
-
-fn root(same: &mut [usize], mut region: usize) -> usize {
-    while same[region] != region {
-        same[region] = same[same[region]];
-        region = same[region];
+fn root(same: &mut [u32], mut region: u32) -> u32 {
+    while same[region as usize] != region {
+        same[region as usize] = same[same[region as usize] as usize];
+        region = same[region as usize];
     }
     region
 }
 
-fn join(same: &mut [usize], a: usize, b: usize) -> usize {
+fn join(same: &mut [u32], a: u32, b: u32) -> u32 {
     let (a, b) = (root(same, a), root(same, b));
-    same[a.max(b)] = a.min(b);
+    same[a.max(b) as usize] = a.min(b);
     a.min(b)
 }
 
 /// Goes along boundaries with the region at its right hand (rows are counted downwards).
-struct Tracer<'a> {
-    mask: &'a [bool],
+struct Tracer<F> {
+    is_in: F,
     width: usize,
     height: usize,
     /// A bit for every pixel: its upper edge has been gone along.
     seen: Vec<u64>,
 }
 
-impl Tracer<'_> {
+impl<F: Fn(usize, usize) -> bool> Tracer<F> {
     fn is_in(&self, x: i64, y: i64) -> bool {
         let inside = (0..self.width as i64).contains(&x) && (0..self.height as i64).contains(&y);
-        inside && self.mask[y as usize * self.width + x as usize]
+        inside && (self.is_in)(x as usize, y as usize)
     }
 
     fn seen(&self, x: usize, y: usize) -> bool {

@@ -17,7 +17,7 @@ const TINT: [u8; 3] = [255, 225, 40];
 const TINT_WEIGHT: u32 = 72;
 
 /// Draws the mask onto its image.
-pub(super) fn overlay(mut image: RgbImage, mask: &Mask) -> RgbImage {
+pub(crate) fn overlay(mut image: RgbImage, mask: &Mask) -> RgbImage {
     let width = mask.width() as usize;
     let line = line_width(image.width(), image.height());
     let outside: Vec<bool> = mask.pixels().iter().map(|cancer| !cancer).collect();
@@ -44,7 +44,7 @@ fn mix(level: u8, tint: u8) -> u8 {
 }
 
 /// Pixels with a set pixel at most `radius` rows and columns away.
-fn dilate(set: &[bool], width: usize, radius: usize) -> Vec<bool> {
+pub(crate) fn dilate(set: &[bool], width: usize, radius: usize) -> Vec<bool> {
     let mut wide = vec![false; set.len()];
     for (line, target) in set.chunks_exact(width).zip(wide.chunks_exact_mut(width)) {
         spread(line.iter().copied(), radius, |x| target[x] = true);

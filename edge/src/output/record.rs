@@ -59,8 +59,10 @@ pub(crate) struct InputRecord {
 pub(crate) struct Settings {
     /// A pixel is cancer where its probability is at least this.
     pub(crate) threshold: f32,
-    /// `--um-per-px`, null where it was assumed.
+    /// `--um-per-px`, null where it was not given.
     pub(crate) um_per_px: Option<f64>,
+    /// `--um-per-px-if-missing`, null where it was not given.
+    pub(crate) um_per_px_if_missing: Option<f64>,
     /// Longest side that is run in one pass.
     pub(crate) tile: u32,
     /// Pixels that neighbouring tiles share at least.

@@ -43,14 +43,28 @@ const COLUMNS: [(&str, &str); 26] = [
 
 /// Writes both tables from the records in a folder, by name; other files do not matter.
 ///
+/// Where several processes write into the folder, one may have listed it before another's last record and write after it; so everybody looks again
+/// after writing, and whoever is last has seen everything.
+///
 /// # Errors
 /// [`Error::Read`] for a folder that cannot be listed, [`Error::Write`].
 pub(crate) fn write_tables(folder: &Path) -> Result<(), Error> {
-    let rows = rows(folder)?;
+    let mut written = rows(folder)?;
+    loop {
+        write_rows(folder, &written)?;
+        let now = rows(folder)?;
+        if now == written {
+            return Ok(());
+        }
+        written = now;
+    }
+}
+
+fn write_rows(folder: &Path, rows: &[Map<String, Value>]) -> Result<(), Error> {
     let csv_path = folder.join("fields.csv");
-    let csv = csv(&rows).map_err(|source| Error::Write { path: csv_path.clone(), source })?;
+    let csv = csv(rows).map_err(|source| Error::Write { path: csv_path.clone(), source })?;
     write_whole(&csv_path, &csv)?;
-    let lines: String = rows.into_iter().map(|row| format!("{}\n", Value::Object(row))).collect();
+    let lines: String = rows.iter().map(|row| format!("{}\n", Value::Object(row.clone()))).collect();
     write_whole(&folder.join("fields.jsonl"), lines.as_bytes())
 }
 

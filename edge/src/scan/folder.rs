@@ -168,7 +168,7 @@ fn ends(content: &[u8]) -> bool {
 /// Whether the whole image is there. The PNG decoder would do without the end marker.
 fn can_be_decoded(content: &[u8]) -> bool {
     let open = content.starts_with(PNG) && !content.windows(PNG_END.len()).any(|bytes| bytes == PNG_END);
-    !open && Field::decode(content, PixelSize::given_or_assumed(None, 1.0)).is_ok()
+    !open && Field::decode(content, PixelSize::given_or_assumed(None, None, 1.0)).is_ok()
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ pub(crate) fn segmented(model: &Model, image: &RgbImage) -> (GrayImage, U8Sums) 
     let metadata = model.metadata();
     let tiling = Tiling { max_tile: Some(model.default_tile()), ..Tiling::default() };
     let rule = tiling.for_model(metadata.alignment, metadata.context_px).unwrap();
-    let field = Field { image: image.clone(), pixel_size: PixelSize::given_or_assumed(Some(UM_PER_PX), metadata.um_per_px) };
+    let field = Field { image: image.clone(), pixel_size: PixelSize::given_or_assumed(Some(UM_PER_PX), None, metadata.um_per_px) };
     let resampled = field.at(metadata.um_per_px).unwrap();
     let map = predict(model, resampled.as_ref().unwrap_or(image), &rule, &Interrupt::default(), &|_| ()).unwrap();
     let map = map.resized(image.width(), image.height());

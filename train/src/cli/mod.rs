@@ -8,7 +8,6 @@ mod export;
 mod fit;
 mod label;
 mod prior;
-mod pseudo;
 mod quantize;
 mod recipe;
 mod reference;
@@ -28,7 +27,6 @@ pub(crate) use export::ExportArgs;
 pub(crate) use fit::FitArgs;
 pub(crate) use label::LabelArgs;
 pub(crate) use prior::{EstimateArgs, PriorArgs, PriorCommand, SheetArgs};
-pub(crate) use pseudo::PseudoArgs;
 pub(crate) use quantize::QuantizeArgs;
 pub(crate) use recipe::RecipeArgs;
 pub(crate) use reference::ReferenceArgs;
@@ -60,8 +58,6 @@ pub(crate) enum Command {
     Prior(PriorArgs),
     /// Train a network from images, block labels and a count prior
     Fit(Box<FitArgs>),
-    /// Self-training: masks that a trained network draws of its training images, held to what the block labels allow, for `fit --pseudo`
-    Pseudo(PseudoArgs),
     /// Write a run's report as one HTML page
     Report(ReportArgs),
     /// Compare a network's masks with true ones

@@ -98,9 +98,6 @@ pub struct RunConfig {
     pub label_weights: LabelWeights,
     /// Share of the blocks whose pixel masks are used.
     pub mask_fraction: f64,
-    /// Folder of pseudo masks, which are used for the cross-entropy.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pseudo: Option<PathBuf>,
     /// Weight of the label super-resolution loss.
     pub count_weight: f64,
     /// Weight of the cross-entropy.
@@ -189,9 +186,6 @@ impl RunConfig {
         if classes != 2 && self.count_target == CountTarget::Label {
             return Err(Error::setting("count_target", "prior for a count prior of more than two classes", "label"));
         }
-        if classes != 2 && self.pseudo.is_some() {
-            return Err(Error::setting("pseudo", "none for a count prior of more than two classes", classes));
-        }
         if !self.class_weights.is_empty() && self.class_weights.len() != self.classes.len() {
             let expected = format!("one weight for each of {} classes, or none", self.classes.len());
             return Err(Error::setting("class_weights", expected, self.class_weights.len()));
@@ -276,13 +270,7 @@ impl RunConfig {
         if self.queue > 0 && self.scheme == Scheme::Intra {
             return Err(Error::setting("queue", "0 for scheme intra, which has no group", self.queue));
         }
-        if self.pseudo.is_some() && self.stop_on == StopOn::Dice {
-            return Err(Error::setting("stop_on", "counts with --pseudo", "dice"));
-        }
-        if self.pseudo.is_some() && self.mask_fraction > 0.0 {
-            return Err(Error::setting("mask_fraction", "0 with --pseudo", self.mask_fraction));
-        }
-        if self.count_weight == 0.0 && self.mask_fraction == 0.0 && self.pseudo.is_none() {
+        if self.count_weight == 0.0 && self.mask_fraction == 0.0 {
             return Err(Error::setting("count_weight", "above 0 where no pixel mask is used (--mask-fraction)", self.count_weight));
         }
         if (self.patience.is_some() || self.stop_on == StopOn::Dice) && self.validation.is_empty() {

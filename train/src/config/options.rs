@@ -26,7 +26,7 @@ pub struct FitOptions {
     pub prior: Option<PathBuf>,
     /// Published variant that the loss starts from: paper, paper_literal, paper_code, lsr_iclr, lsr_early. Where neither it nor any part of a loss is
     /// given, blocks are compared with their own labels, as --count-target label --window (two blocks) --hed-jitter 0.3 --learning-rate 5e-3
-    /// --schedule cosine --ema 0.99 --clip-norm 1 would have it [default: paper, with any part of a loss]
+    /// --schedule cosine --ema 0.99 --clip-norm 1 --boundary-weight 1 would have it [default: paper, with any part of a loss]
     #[arg(long)]
     pub preset: Option<Preset>,
     /// intra, inter or intra_inter [default: the preset's]
@@ -95,9 +95,6 @@ pub struct FitOptions {
     /// Share of the blocks whose pixel masks are used too, by cross-entropy; 0 opens no mask [default: 0]
     #[arg(long, value_name = "SHARE")]
     pub mask_fraction: Option<f64>,
-    /// Folder of pseudo masks (lsr-train pseudo), which are used too, by cross-entropy [default: none]
-    #[arg(long, value_name = "DIR")]
-    pub pseudo: Option<PathBuf>,
     /// Weight of the label super-resolution loss; 0 for full supervision by masks alone [default: 1]
     #[arg(long, value_name = "W")]
     pub count_weight: Option<f64>,
@@ -221,14 +218,7 @@ impl FitOptions {
             Error::file(path, format!("line {line}: {}", error.message()))
         })?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        for file in options
-            .data
-            .iter_mut()
-            .chain(&mut options.blocks)
-            .chain(&mut options.prior)
-            .chain(&mut options.cache)
-            .chain(&mut options.pseudo)
-        {
+        for file in options.data.iter_mut().chain(&mut options.blocks).chain(&mut options.prior).chain(&mut options.cache) {
             *file = folder.join(&*file);
         }
         Ok(options)
@@ -263,7 +253,6 @@ impl FitOptions {
             queue,
             label_weights,
             mask_fraction,
-            pseudo,
             count_weight,
             cross_entropy_weight,
             steps,
@@ -302,13 +291,13 @@ impl FitOptions {
     pub fn leaves_the_loss_open(&self) -> bool {
         let stabilisers = [self.variance_floor, self.log_offset, self.denominator_epsilon, self.dead_zone, self.rho_floor];
         let of_groups = self.group.is_some() || self.groups_at_once.is_some() || self.queue.is_some() || self.window.is_some();
-        let of_masks = self.mask_fraction.is_some() || self.count_weight.is_some() || self.pseudo.is_some();
+        let of_masks = self.mask_fraction.is_some() || self.count_weight.is_some();
         let of_loss = self.preset.is_some() || self.scheme.is_some() || self.distance.is_some() || self.count_target.is_some();
         !(of_loss || of_groups || of_masks || stabilisers.iter().any(Option::is_some))
     }
 
-    /// What is best where nobody chooses: blocks in windows of this side, each compared with its own label, and stains that vary. The README's table
-    /// of ablations says what each part is worth.
+    /// What is best where nobody chooses: blocks in windows of this side, each compared with its own label, stains that vary, and boundaries that cost
+    /// something. The README's table of ablations says what each part is worth.
     pub fn own_labels(window: u32) -> Self {
         Self {
             count_target: Some(CountTarget::Label),
@@ -318,6 +307,7 @@ impl FitOptions {
             ema: Some(0.99),
             clip_norm: Some(1.0),
             hed_jitter: Some(0.3),
+            boundary_weight: Some(FolderWeights::All(1.0)),
             ..Self::default()
         }
     }
@@ -368,7 +358,6 @@ impl FitOptions {
             class_weights: self.class_weights,
             label_weights: self.label_weights.unwrap_or_default(),
             mask_fraction: self.mask_fraction.unwrap_or(0.0),
-            pseudo: self.pseudo,
             count_weight: self.count_weight.unwrap_or(1.0),
             cross_entropy_weight: self.cross_entropy_weight.unwrap_or(1.0),
             steps: self.steps.unwrap_or(1000),

@@ -28,7 +28,6 @@ pub struct Dataset {
     cards: Vec<DataCard>,
     masks_closed: bool,
     /// Where the classes of pixels come from instead of the masks.
-    pseudo: Option<PathBuf>,
     digests: FileDigests,
 }
 
@@ -64,20 +63,13 @@ impl Dataset {
             }
             cards.push(read_card(folder)?);
         }
-        Ok(Self { entries, cards, masks_closed: false, pseudo: None, digests: FileDigests::default() })
+        Ok(Self { entries, cards, masks_closed: false, digests: FileDigests::default() })
     }
 
     /// The same images, with every mask of classes closed: reading one is an error. Weakly supervised training sees its data this way, so
     /// that no mask can reach it. Validity masks stay open: they say which pixels count, not what they are.
     pub fn without_masks(mut self) -> Self {
         self.masks_closed = true;
-        self
-    }
-
-    /// The same images, with the pseudo masks of a folder (`NAME.png`: 255 class 1, 0 class 0, 128 unknown) for [`Dataset::class_mask`]; the masks
-    /// themselves are closed.
-    pub fn with_pseudo_masks(mut self, folder: &Path) -> Self {
-        (self.masks_closed, self.pseudo) = (true, Some(folder.to_owned()));
         self
     }
 
@@ -206,10 +198,6 @@ impl Dataset {
     /// # Errors
     /// As [`Dataset::mask`]; a grey value that is no class, by its position.
     pub fn class_mask(&self, name: &str, size: (u32, u32), classes: usize) -> Result<Vec<u8>> {
-        if let Some(folder) = &self.pseudo {
-            self.entry(name)?;
-            return mask::read_pseudo(&folder.join(format!("{name}.png")), size);
-        }
         mask::read_classes(self.mask_path(name)?, size, classes)
     }
 

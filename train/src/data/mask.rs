@@ -36,18 +36,6 @@ pub(super) fn read_validity(path: &Path, size: (u32, u32)) -> Result<Option<Vec<
     Ok(Some(mask.into_raw().into_iter().map(|grey| grey & 1).collect()))
 }
 
-/// A pseudo mask: 255 is class 1, 0 is class 0, 128 is unknown.
-pub(super) fn read_pseudo(path: &Path, size: (u32, u32)) -> Result<Vec<u8>> {
-    let mask = read_grey(path, size)?;
-    let class = |grey: u8| match grey {
-        0 => Ok(0),
-        WHITE => Ok(UNKNOWN_CLASS),
-        255 => Ok(1),
-        other => Err(Error::file(path, format!("expected 0, 128 or 255 at every pixel of a pseudo mask, found {other}"))),
-    };
-    mask.into_raw().into_iter().map(class).collect()
-}
-
 /// A mask of classes. For two classes white is class 1; for more the grey value is the class, and 255 is unknown.
 pub(super) fn read_classes(path: &Path, size: (u32, u32), classes: usize) -> Result<Vec<u8>> {
     if classes <= 2 {

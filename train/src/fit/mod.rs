@@ -195,11 +195,8 @@ fn loader(run: &Run, from: usize, observer: &mut dyn Observer, stop: &AtomicBool
     }))
 }
 
-/// Which blocks' pixel masks are used: the given share, chosen by the seed; of pseudo masks all.
+/// Which blocks' pixel masks are used: the given share, chosen by the seed.
 fn with_masks(config: &RunConfig, blocks: usize) -> Vec<bool> {
-    if config.pseudo.is_some() {
-        return vec![true; blocks];
-    }
     let count = (config.mask_fraction * blocks as f64).round() as usize;
     let mut chosen = vec![false; blocks];
     let mut order: Vec<usize> = (0..blocks).collect();

@@ -21,22 +21,20 @@ mod write;
 pub use settings::{Budget, ReproduceSettings};
 pub use system::{Labels, Method, SYSTEMS, System, Then};
 
-use crate::atomic;
 use crate::classify::low_resolution_map;
 use crate::config::FitOptions;
-use crate::data::{Block, Dataset, read_blocks};
+use crate::data::{Block, Dataset};
 use crate::error::{Error, Result};
 use crate::fit::{Observer, train};
 use crate::predict::{predict, predict_turned};
 use crate::prior::Prior;
-use crate::pseudo::{PseudoData, PseudoSettings, pseudo_masks};
 use crate::run::Run;
 use crate::run_folder::RunFolder;
 use judge::{Outcome, judge};
 use prepare::Lesson;
 use settings::Plan;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -180,16 +178,6 @@ fn stopped(error: Error, output: &Path) -> Error {
     error
 }
 
-/// The logistic of the mean of two maps' logits.
-fn fused(a: &[f32], b: &[f32]) -> Vec<f32> {
-    // Certainty has an end, or one map alone would decide.
-    let logit = |p: f32| {
-        let p = p.clamp(1e-3, 1.0 - 1e-3);
-        (p / (1.0 - p)).ln()
-    };
-    a.iter().zip(b).map(|(&a, &b)| 1.0 / (1.0 + (-(logit(a) + logit(b)) / 2.0).exp())).collect()
-}
-
 /// One system with one seed.
 struct Work<'a> {
     plan: &'a Plan,
@@ -227,16 +215,14 @@ impl Work<'_> {
             low_resolution_map(&blocks, test.size(name)?)
         };
         let then = if let Method::Labels(how) = system.method { how.then } else { Then::Masks };
-        let labels = self.folder.with_file_name(LABELS).join("run");
         let mut outcome = match system.options(common, self.plan.block_px()) {
             None => judge(self.plan, &test, &self.lesson.test_blocks, &prior, &masks, low_resolution)?,
             Some(options) => {
                 let (run, failed) = match then {
-                    Then::Turned | Then::Fused | Then::TurnedFused => (labels, None),
-                    Then::Masks | Then::SelfTraining => {
-                        let pseudo = if then == Then::SelfTraining { Some(self.pseudo_masks(&labels, &options, progress)?) } else { None };
+                    Then::Turned => (self.folder.with_file_name(LABELS).join("run"), None),
+                    Then::Masks => {
                         let run = self.folder.join("run");
-                        let failed = self.train(FitOptions { pseudo, ..options }, &run, progress, stop)?;
+                        let failed = self.train(options, &run, progress, stop)?;
                         (run, failed)
                     }
                 };
@@ -248,11 +234,7 @@ impl Work<'_> {
                     let image = test.image(name)?;
                     match then {
                         Then::Turned => predict_turned(&trained.network, &config, &image, &device),
-                        Then::Fused => Ok(fused(&predict(&trained.network, &config, &image, &device)?, &low_resolution(name)?)),
-                        Then::TurnedFused => {
-                            Ok(fused(&predict_turned(&trained.network, &config, &image, &device)?, &low_resolution(name)?))
-                        }
-                        Then::Masks | Then::SelfTraining => predict(&trained.network, &config, &image, &device),
+                        Then::Masks => predict(&trained.network, &config, &image, &device),
                     }
                 })?;
                 Outcome { failed, ..judged }
@@ -264,21 +246,6 @@ impl Work<'_> {
         outcome.seconds = started.elapsed().as_secs_f64();
         outcome.write(&path)?;
         Ok(outcome)
-    }
-
-    /// Pseudo masks of the training images, by the network that learned from the labels; those of an earlier call are kept.
-    fn pseudo_masks(&self, teacher: &Path, options: &FitOptions, progress: &mut dyn Progress) -> Result<PathBuf> {
-        let folder = self.folder.join("pseudo");
-        if !folder.exists() {
-            atomic::make_folder(&self.folder)?;
-            let data = Dataset::open(&options.data)?.without_masks();
-            let blocks = read_blocks(&self.lesson.known_blocks)?;
-            let prior = Prior::read(&self.lesson.known_prior)?;
-            let lesson = PseudoData { data: &data, blocks: &blocks, prior: &prior };
-            let settings = PseudoSettings { device: self.device, ..PseudoSettings::default() };
-            pseudo_masks(&[RunFolder::open(teacher)?], lesson, settings, &folder, |_| (), |text| progress.warn(text))?;
-        }
-        Ok(folder)
     }
 
     /// Trains, or goes on where an earlier call was interrupted. A loss that is no number ends the run, not the reproduction.

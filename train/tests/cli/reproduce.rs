@@ -64,12 +64,12 @@ fn a_reproduction_has_every_row_and_resumes_to_the_same_numbers() {
     shop.refuses(&["reproduce", "--data", "data", "--output", "x", "--block", "100"], &["--block", "multiple of 16"]);
     shop.refuses(&reproduce("x", &["--seeds", "0"]), &["--seeds", "1 to 1000"]);
     // A choice of systems has the numbers that these have among all.
-    shop.succeeds(&reproduce("some", &["--seeds", "1", "--systems", "low_resolution,labels,labels_fused"]));
+    shop.succeeds(&reproduce("some", &["--seeds", "1", "--systems", "low_resolution,labels,labels_turned"]));
     let row = |report: &str, key: &str| shop.read(&format!("{report}/seed-0/{key}/masks/0005.png"));
-    for key in ["low_resolution", "labels", "labels_fused"] {
+    for key in ["low_resolution", "labels", "labels_turned"] {
         assert!(row("some", key) == row("whole", key), "{key} differs");
     }
-    shop.refuses(&reproduce("x", &["--systems", "labels_fused"]), &["--systems", "'labels' too", "labels_fused"]);
+    shop.refuses(&reproduce("x", &["--systems", "labels_turned"]), &["--systems", "'labels' too", "labels_turned"]);
     shop.refuses(&reproduce("x", &["--systems", "magic"]), &["--systems", "low_resolution", "magic"]);
 }
 
@@ -119,8 +119,7 @@ fn no_pixel_mask_reaches_a_weakly_supervised_system() {
         "labels",
         "labels_alone",
         "labels_one_stain",
-        "labels_short_boundaries",
-        "self_training",
+        "labels_any_boundaries",
     ];
     for system in weak {
         assert!(weights("a", system) == weights("b", system), "{system} has seen a mask");

@@ -167,59 +167,6 @@ fn what_cannot_be_is_refused_by_name() {
     shop.succeeds(&prior);
 }
 
-fn pseudo<'a>(output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    let mut arguments = vec!["pseudo", "--run", "run", "--data", "data", "--blocks", "blocks.csv", "--prior", "prior.csv"];
-    arguments.extend(["--output", output]);
-    arguments.extend(more);
-    arguments
-}
-
-/// A network learns from what another one saw in its own training images; the true masks have no part in it.
-#[test]
-fn a_network_learns_from_pseudo_masks() {
-    let shop = shop();
-    shop.succeeds(&fit("run", &["--steps", "150", "--schedule", "cosine"]));
-    let (_, error) = shop.succeeds(&pseudo("pseudo", &[]));
-    assert!(error.contains("6 pseudo masks in pseudo"), "{error}");
-    let report: Value = serde_json::from_slice(&shop.read("pseudo/pseudo.json")).unwrap();
-    let truths = |name: &str| image::open(shop.path(&format!("data/masks/{name}.png"))).unwrap().into_luma8().into_raw();
-    let (mut right, mut sure) = (0, 0);
-    for name in ["0000", "0001", "0002", "0003", "0004", "0005"] {
-        let mask = image::open(shop.path(&format!("pseudo/{name}.png"))).unwrap().into_luma8().into_raw();
-        assert!(mask.iter().all(|grey| [0, 128, 255].contains(grey)));
-        let own = mask.iter().filter(|&&grey| grey != 128).count();
-        assert!((report["sure"][name].as_f64().unwrap() - own as f64 / mask.len() as f64).abs() < 1e-12);
-        right += mask.iter().zip(truths(name)).filter(|(grey, truth)| **grey == *truth).count();
-        sure += own;
-    }
-    assert!(right as f64 > 0.7 * sure as f64, "{right} of {sure} sure pixels are right");
-    // The same again, byte for byte; nothing is overwritten.
-    shop.succeeds(&pseudo("again", &["--run", "run"]));
-    shop.refuses(&pseudo("pseudo", &[]), &["pseudo", "something here already"]);
-    shop.succeeds(&pseudo("once", &[]));
-    assert!(shop.read("pseudo/0003.png") == shop.read("once/0003.png") && shop.read("pseudo/0003.png") == shop.read("again/0003.png"));
-
-    let student = ["--steps", "4", "--pseudo", "pseudo", "--count-weight", "0.5", "--checkpoint-every", "2"];
-    shop.succeeds(&fit("student", &student));
-    let metrics = String::from_utf8(shop.read("student/metrics.jsonl")).unwrap();
-    let last: Value = serde_json::from_str(metrics.lines().last().unwrap()).unwrap();
-    assert!(last["cross_entropy"].as_f64().unwrap() > 0.0, "{last}");
-    shop.scramble_masks("data/masks");
-    shop.succeeds(&fit("blind", &student));
-    assert!(weights(&shop, "student", 4) == weights(&shop, "blind", 4), "a mask was seen");
-
-    // Pseudo masks that have changed are another run; those that are none are refused by name.
-    std::fs::copy(shop.path("data/masks/0000.png"), shop.path("pseudo/0000.png")).unwrap();
-    shop.refuses(&["fit", "--resume", "--output", "student", "--steps", "6"], &["data", "digest"]);
-    image::GrayImage::from_pixel(96, 96, image::Luma([7])).save(shop.path("pseudo/0000.png")).unwrap();
-    shop.refuses(&fit("x", &student), &["0000.png", "0, 128 or 255", "found 7"]);
-    std::fs::remove_file(shop.path("pseudo/0000.png")).unwrap();
-    shop.refuses(&fit("y", &student), &["pseudo/0000.png"]);
-    shop.refuses(&fit("z", &["--pseudo", "once", "--mask-fraction", "1"]), &["mask_fraction", "0 with --pseudo"]);
-    shop.refuses(&pseudo("w", &["--teacher-std", "0"]), &["--teacher-std", "0.001 to 10"]);
-    shop.refuses(&pseudo("w", &["--margin", "11"]), &["--margin", "0 to 10", "11"]);
-}
-
 #[test]
 fn labels_in_windows_are_what_fit_does_unless_it_is_told_otherwise() {
     let shop = shop();

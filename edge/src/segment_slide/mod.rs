@@ -1,0 +1,146 @@
+//! One whole slide, from its file to its files. Memory does not grow with the slide but for a bit or two for each pixel at the model's
+//! pixel size; what is done is kept on the disk band by band, so that a run that was stopped goes on from there.
+//!
+//! ```text
+//! slide ─ tissue ─► tiles of a band ─ grid ─► RGB at the model's pixel size ─ predict ─► NAME.partial/rows-00000.png
+//! bands ─ assemble ─► NAME.mask.ome.tif  NAME.probability.ome.tif  NAME.overlay.png  NAME.geojson  NAME.seg.dcm  NAME.json
+//! ```
+
+mod assemble;
+mod bands;
+mod memory;
+mod partial;
+mod record;
+
+use crate::digest::sha256_of_file;
+use crate::error::Error;
+use crate::field::{PixelSize, PixelSizeSource};
+use crate::input::Input;
+use crate::listener::Listener;
+use crate::output::{Existing, NOTICE, Origin, OutputFiles, as_recorded};
+use crate::segment::{Clock, Outcome, Segmenter};
+use crate::slide::{Grid, Slide, Tissue};
+use assemble::{Assembled, assemble};
+use bands::Bands;
+use memory::most_bytes;
+use partial::Partial;
+use record::{BandsRecord, SlideInput, SlideRecord, SlideSettings, SlideTimings, TissueRecord};
+use std::time::Instant;
+
+/// Longest side that is run in one pass where the user does not say.
+pub(crate) const SLIDE_TILE: u32 = 1280;
+
+/// Runs of a mask's pixels beyond which it has no outlines: they would take more memory than all the rest.
+const MOST_RUNS: u64 = 2_000_000;
+
+/// Segments a slide.
+///
+/// # Errors
+/// Whatever is wrong with the slide, its outputs or the model's run. What is done stays in `NAME.partial`, and nothing half-written under a
+/// final name.
+pub(crate) fn segment_slide(segmenter: &Segmenter, input: &Input, slide: &Slide, listener: Listener<'_>) -> Result<Outcome, Error> {
+    let mut clock = Clock(Instant::now());
+    let mut timings = SlideTimings::default();
+    let (model, options) = (segmenter.model(), segmenter.options());
+    let metadata = model.metadata();
+    if let Some(overlap) = options.tiling.overlap {
+        return Err(Error::Flag {
+            flag: "--overlap",
+            value: f64::from(overlap),
+            expected: "nothing for slides: tiles always overlap by what the model sees",
+        });
+    }
+    let bands_of = |size| Bands::new(size, options.tiling.max_tile.unwrap_or(SLIDE_TILE), metadata.alignment, metadata.context_px);
+    let pixel_size = pixel_size(slide, options.um_per_px, options.um_per_px_if_missing)?;
+    let settings = SlideSettings::new(segmenter, bands_of([1; 2])?.tile(), pixel_size)?;
+    let recorded = as_recorded(&settings);
+    let digest = sha256_of_file(&input.path)?;
+    let files = OutputFiles::new(segmenter.output(), &input.name);
+    if !options.overwrite {
+        match files.existing(&digest, &model.card().sha256, &recorded)? {
+            Existing::None => {}
+            existing => return Ok(Outcome::Skipped { same: existing == Existing::Same }),
+        }
+    }
+    timings.hash = clock.lap();
+
+    let grid = Grid::new(slide, pixel_size.um_per_px, metadata.um_per_px)?;
+    let bands = bands_of(grid.size)?;
+    let most_bytes = most_bytes(model, slide, &grid, &bands)?;
+    (listener.tell)(&about_to(&input.name, slide, pixel_size, &grid, &bands, most_bytes));
+
+    let tissue = Tissue::find(slide, &grid, &options.tissue)?;
+    if tissue.is_empty() {
+        return Err(Error::NoTissue);
+    }
+    timings.tissue = clock.lap();
+    segmenter.interrupt().check()?;
+    let made_by = record::MadeBy::new(&digest, &model.card().sha256, &recorded, grid.size);
+    let partial = Partial::open(files.partial(), &made_by)?;
+    let kept = bands.run(segmenter, &grid, &tissue, &partial, listener.progress)?;
+    timings.inference = clock.lap();
+
+    segmenter.interrupt().check()?;
+    files.remove_record()?;
+    let origin = Origin {
+        input_sha256: &digest,
+        model_sha256: &model.card().sha256,
+        settings: &recorded,
+        class: metadata.mask_class_name(),
+        um_per_px: pixel_size.um_per_px,
+        scale: std::array::from_fn(|axis| grid.um_per_px / slide.um_per_px(0, pixel_size.um_per_px)[axis]),
+        size: slide.levels[0].size,
+    };
+    let Assembled { cancer, regions, training_distance } =
+        assemble(segmenter, &input.name, &files, &bands, &tissue, &partial, origin, slide.dicom.as_deref())?;
+    timings.write = clock.lap();
+    let [width, height] = slide.levels[0].size;
+    files.write_record(&SlideRecord {
+        notice: NOTICE,
+        lsr_edge: crate::VERSION,
+        input: SlideInput {
+            path: input.path.to_string_lossy().into_owned(),
+            sha256: digest,
+            kind: slide.kind,
+            width,
+            height,
+            um_per_px: pixel_size.um_per_px,
+            um_per_px_source: pixel_size.source,
+            area_mm2: f64::from(width) * f64::from(height) * pixel_size.um_per_px.powi(2) * 1e-6,
+            levels: slide.levels.iter().map(|level| level.size).collect(),
+            level: grid.level,
+        },
+        cancer,
+        regions,
+        tissue: TissueRecord { threshold: tissue.threshold, pen: tissue.pen, um_per_px: f64::from(tissue.factor) * grid.um_per_px },
+        training_distance: training_distance.clone(),
+        settings,
+        network: BandsRecord::new(&grid, &bands, kept, most_bytes),
+        model: model.card(),
+        timings_ms: timings,
+    })?;
+    partial.remove()?;
+    Ok(Outcome::Written { cancer, quality: None, training_distance })
+}
+
+/// Given for all inputs, stated by the slide, or given for those that state none.
+fn pixel_size(slide: &Slide, given: Option<f64>, if_missing: Option<f64>) -> Result<PixelSize, Error> {
+    let flag = |um_per_px, source| PixelSize { um_per_px, source };
+    let given = given.map(|um| flag(um, PixelSizeSource::Flag));
+    let if_missing = if_missing.map(|um| flag(um, PixelSizeSource::FlagIfMissing));
+    given.or(slide.pixel_size).or(if_missing).ok_or(Error::NoPixelSize)
+}
+
+fn about_to(name: &str, slide: &Slide, pixel_size: PixelSize, grid: &Grid<'_>, bands: &Bands, most_bytes: u64) -> String {
+    let [width, height] = slide.levels[0].size;
+    let [own_width, own_height] = grid.size;
+    let (um, level, levels) = (pixel_size.um_per_px, grid.level, slide.levels.len());
+    let (own_um, count) = (grid.um_per_px, bands.count());
+    format!(
+        "{name}: {}, {width} x {height} px at {um} um/px, level {level} of {levels} -> {own_width} x {own_height} px at {own_um} um/px in {count} \
+         band{}; at most {} MB of memory",
+        slide.kind,
+        if count == 1 { "" } else { "s" },
+        most_bytes.div_ceil(1_000_000),
+    )
+}
