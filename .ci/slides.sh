@@ -9,8 +9,8 @@ if ! command -v cmake > /dev/null || ! pkg-config --exists openslide 2> /dev/nul
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends libopenslide-dev libclang-dev cmake pkg-config > /dev/null
 fi
-# As the tests' other programs, so that all that it depends on is compiled once.
-cargo build --locked --workspace --bin lsr-edge --features lsr-edge/slides
+# With a test, so that what it depends on has the features that it has for all other tests, and is compiled once for both.
+cargo test --locked --workspace --features lsr-edge/slides --no-run --test slides
 mkdir -p "$target/slides"
 cp "$target/debug/lsr-edge" "$target/slides/lsr-edge"
 echo "$target/slides/lsr-edge" > "$target/slides/binary"

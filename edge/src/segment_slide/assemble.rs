@@ -44,20 +44,25 @@ struct Collected {
     overview: Overview,
 }
 
+/// What the files are made of.
+pub(super) struct Parts<'a> {
+    pub(super) segmenter: &'a Segmenter,
+    pub(super) name: &'a str,
+    pub(super) files: &'a OutputFiles,
+    pub(super) bands: &'a Bands,
+    pub(super) tissue: &'a Tissue,
+    pub(super) partial: &'a Partial,
+    /// What the file of a DICOM slide says of it.
+    pub(super) dicom: Option<&'a InMemDicomObject>,
+    pub(super) origin: Origin<'a>,
+}
+
 /// Writes mask, probabilities, overlay and outlines.
 ///
 /// # Errors
 /// [`Error::Write`], [`Error::Read`], [`Error::Interrupted`].
-pub(super) fn assemble(
-    segmenter: &Segmenter,
-    name: &str,
-    files: &OutputFiles,
-    bands: &Bands,
-    tissue: &Tissue,
-    partial: &Partial,
-    origin: Origin<'_>,
-    dicom: Option<&InMemDicomObject>,
-) -> Result<Assembled, Error> {
+pub(super) fn assemble(parts: &Parts<'_>) -> Result<Assembled, Error> {
+    let &Parts { segmenter, name, files, bands, tissue, partial, dicom, origin } = parts;
     let model = segmenter.model();
     let (um_per_px, threshold) = (model.metadata().um_per_px, segmenter.settings().threshold);
     let provenance = [

@@ -173,7 +173,7 @@ mod tests {
             assert_eq!(bands.tile(), 320);
             let mut covered = vec![0_u8; size[0] as usize * size[1] as usize];
             for tile in (0..bands.count()).flat_map(|band| bands.tiles(band).collect::<Vec<_>>()) {
-                for axis in 0..2 {
+                for axis in [0, 1] {
                     let (from, to) = (tile.origin[axis], tile.origin[axis] + tile.size[axis]);
                     let (seen_from, seen_to) = (tile.seen_origin[axis], tile.seen_origin[axis] + tile.seen_size[axis]);
                     assert!(seen_from % 8 == 0 && (seen_from == 0 || from >= seen_from + 51), "{tile:?}");

@@ -20,7 +20,7 @@ use crate::listener::Listener;
 use crate::output::{Existing, NOTICE, Origin, OutputFiles, as_recorded};
 use crate::segment::{Clock, Outcome, Segmenter};
 use crate::slide::{Grid, Slide, Tissue};
-use assemble::{Assembled, assemble};
+use assemble::{Assembled, Parts, assemble};
 use bands::Bands;
 use memory::most_bytes;
 use partial::Partial;
@@ -91,8 +91,10 @@ pub(crate) fn segment_slide(segmenter: &Segmenter, input: &Input, slide: &Slide,
         scale: std::array::from_fn(|axis| grid.um_per_px / slide.um_per_px(0, pixel_size.um_per_px)[axis]),
         size: slide.levels[0].size,
     };
-    let Assembled { cancer, regions, training_distance } =
-        assemble(segmenter, &input.name, &files, &bands, &tissue, &partial, origin, slide.dicom.as_deref())?;
+    let name = &input.name;
+    let dicom = slide.dicom.as_deref();
+    let parts = Parts { segmenter, name, files: &files, bands: &bands, tissue: &tissue, partial: &partial, dicom, origin };
+    let Assembled { cancer, regions, training_distance } = assemble(&parts)?;
     timings.write = clock.lap();
     let [width, height] = slide.levels[0].size;
     files.write_record(&SlideRecord {

@@ -3,7 +3,7 @@
 //! The file is held in memory as it is stored, compressed; [`Slide::resident_bytes`] counts it.
 
 use super::codec::{Codec, Compression, Samples};
-use super::{Level, MAX_TILE_PIXELS, Slide, Tiles, pixel_size, stated};
+use super::{Level, MAX_TILE_PIXELS, Slide, Tiles, dicom_lengths, pixel_size, stated};
 use crate::field::PixelSizeSource;
 use dicom_core::Tag;
 use dicom_core::value::Value;
@@ -40,6 +40,7 @@ pub(super) fn open(path: &Path) -> Result<Slide, String> {
     if bytes > MAX_FILE_BYTES {
         return Err(format!("{bytes} bytes, more than the {MAX_FILE_BYTES} that are read"));
     }
+    dicom_lengths::check(path)?;
     let file = open_file(path).map_err(|error| crate::error::one_line(&error))?;
     let syntax = file.meta().transfer_syntax().trim_end_matches('\0').to_owned();
     let mut object = file.into_inner();

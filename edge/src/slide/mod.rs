@@ -6,6 +6,7 @@
 
 mod codec;
 mod dicom;
+mod dicom_lengths;
 mod grid;
 #[cfg(feature = "slides")]
 mod openslide;

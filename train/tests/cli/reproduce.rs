@@ -4,7 +4,7 @@ use crate::program::{Workshop, text_of};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-const ROWS: usize = 20;
+const ROWS: usize = 17;
 
 /// A reproduction of a few steps on six images of 96 px.
 fn reproduce<'a>(output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
