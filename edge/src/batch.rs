@@ -94,8 +94,10 @@ pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf], tell: &(dyn Fn(&str
     };
     for (index, result) in results {
         match result {
-            Ok(Outcome::Written { training_distance, quality, .. }) => {
+            Ok(Outcome::Written { training_distance, quality, cancer }) => {
                 report.written += 1;
+                let empty = || format!("unfit: {}: no tissue was found (--tissue none looks at everything)", inputs[index].name);
+                report.unfit.extend(cancer.is_none().then(empty));
                 report.unfit.extend(quality.and_then(|quality| quality.warning(&inputs[index].name)));
                 report.judged += usize::from(training_distance.is_some());
                 report.flagged.extend(training_distance.and_then(|distance| distance.warning(&inputs[index].name)));

@@ -61,9 +61,6 @@ pub enum Error {
     /// A whole slide without a pixel size.
     #[error("it states no pixel size: give --um-per-px-if-missing X for inputs that state none, or --um-per-px X for all of them")]
     NoPixelSize,
-    /// A whole slide on which there is nothing to look at.
-    #[error("no tissue was found on the slide: --tissue none looks at everything, --tissue MASK.png at what is not black there")]
-    NoTissue,
     /// More pixels than fit the memory bound, as stored or after resampling.
     #[error("{what} has {width} x {height} px, more than {} Mpx: cut it into smaller fields", max_pixels / 1_000_000)]
     TooLarge {

@@ -59,8 +59,8 @@ pub struct Segmenter {
 pub enum Outcome {
     /// Its files were written.
     Written {
-        /// What was found.
-        cancer: CancerFraction,
+        /// What was found; none on a slide without tissue.
+        cancer: Option<CancerFraction>,
         /// Whether it is fit to be counted; a slide is not judged as a whole.
         quality: Option<Quality>,
         /// How far it is from what the network has learned from, where the model says what that was.
@@ -211,7 +211,7 @@ impl Segmenter {
             model: card,
             timings_ms: timings,
         })?;
-        Ok(Outcome::Written { cancer: found.cancer, quality: Some(found.quality), training_distance: found.training_distance })
+        Ok(Outcome::Written { cancer: Some(found.cancer), quality: Some(found.quality), training_distance: found.training_distance })
     }
 
     /// What the network finds in a field; adds to the timings of resampling, inference, distance and mask.

@@ -202,8 +202,11 @@ fn glass_and_pen_are_not_looked_at() {
     let blank = folder.path().join("blank.svs");
     SlideFile::default().write(&blank, &RgbImage::from_pixel(90, 90, Rgb([244; 3])), &[]);
     let output = folder.path().join("blank");
-    segment(&blank, &output, &[]).expect(1, &["blank.svs: no tissue was found on the slide: --tissue none looks at everything"]);
-    assert!(!output.join("blank.json").exists());
+    segment(&blank, &output, &[]).expect(0, &["unfit: blank: no tissue was found (--tissue none looks at everything)"]);
+    assert_eq!(json(&output.join("blank.json"))["cancer"], Value::Null);
+    assert!(pyramid(&output.join("blank.mask.ome.tif")).1.iter().all(|&pixel| pixel == 0));
+    let row = json(&output.join("fields.jsonl"));
+    assert_eq!((&row["name"], &row["mask_area_mm2"]), (&value!("blank"), &Value::Null));
 }
 
 /// Waits until a file is there, and gives whether the program still ran.
@@ -410,7 +413,7 @@ fn shares_together_are_one_run() {
         })
         .unwrap_or(1);
     children[killed - 1].kill().unwrap();
-    let done: Vec<Said> = children.into_iter().map(|child| said_of(child)).collect();
+    let done: Vec<Said> = children.into_iter().map(said_of).collect();
     let again = said(share(killed).output().unwrap());
     let number = |said: &Said| said.stdout.split(' ').next().and_then(|number| number.parse::<usize>().ok()).unwrap_or(0);
     let others: usize = (0..4).filter(|index| index + 1 != killed).map(|index| number(&done[index])).sum();

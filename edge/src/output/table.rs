@@ -82,7 +82,7 @@ fn rows(folder: &Path) -> Result<Vec<Map<String, Value>>, Error> {
         // One that another run is just replacing is left out, as any other file.
         let Ok(bytes) = read_file(&folder.join(format!("{name}.json")), MAX_RECORD_BYTES) else { continue };
         let Ok(record) = serde_json::from_slice::<Value>(&bytes) else { continue };
-        if ["/lsr_edge", "/input/sha256", "/cancer/count_fraction"].iter().any(|place| record.pointer(place).is_none()) {
+        if ["/lsr_edge", "/input/sha256", "/model/sha256"].iter().any(|place| record.pointer(place).is_none()) {
             continue;
         }
         let mut row = Map::new();

@@ -20,7 +20,8 @@ pub(super) const OVERVIEW_PX: u32 = 2048;
 
 /// What was found on a slide.
 pub(super) struct Assembled {
-    pub(super) cancer: CancerFraction,
+    /// None where nothing was looked at.
+    pub(super) cancer: Option<CancerFraction>,
     /// None where there are too many to be drawn.
     pub(super) regions: Option<usize>,
     pub(super) training_distance: Option<TrainingDistance>,
@@ -114,7 +115,7 @@ pub(super) fn assemble(parts: &Parts<'_>) -> Result<Assembled, Error> {
         Some(regions) => files.write_geojson(regions, origin)?,
         None => files.remove_geojson()?,
     }
-    let cancer = CancerFraction::of_sums(sums, mask_pixels, um_per_px)?;
+    let cancer = if sums.pixels > 0 { Some(CancerFraction::of_sums(sums, mask_pixels, um_per_px)?) } else { None };
     let mut note = BandNote::default();
     for band in 0..bands.count() {
         note.merge(&partial.note(band)?);

@@ -70,9 +70,6 @@ pub(crate) fn segment_slide(segmenter: &Segmenter, input: &Input, slide: &Slide,
     (listener.tell)(&about_to(&input.name, slide, pixel_size, &grid, &bands, most_bytes));
 
     let tissue = Tissue::find(slide, &grid, &options.tissue)?;
-    if tissue.is_empty() {
-        return Err(Error::NoTissue);
-    }
     timings.tissue = clock.lap();
     segmenter.interrupt().check()?;
     let made_by = record::MadeBy::new(&digest, &model.card().sha256, &recorded, grid.size);

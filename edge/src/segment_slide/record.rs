@@ -22,8 +22,9 @@ pub(super) struct SlideRecord<'a> {
     pub(super) lsr_edge: &'static str,
     /// The slide.
     pub(super) input: SlideInput,
-    /// What was found, as fractions of the pixels that were looked at, whose area is `image_area_mm2`.
-    pub(super) cancer: CancerFraction,
+    /// What was found, as fractions of the pixels that were looked at, whose area is `image_area_mm2`; null where
+    /// there is no tissue.
+    pub(super) cancer: Option<CancerFraction>,
     /// Regions of the mask, each a polygon in `NAME.geojson`; null where there would be too many, and that file is not written.
     pub(super) regions: Option<usize>,
     /// Where was looked.

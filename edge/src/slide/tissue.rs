@@ -104,11 +104,6 @@ impl Tissue {
         Ok(own + threads * small.region_bytes([block(&small); 2]))
     }
 
-    /// Whether nothing is to be looked at.
-    pub(crate) fn is_empty(&self) -> bool {
-        !self.looked_at.contains(&true)
-    }
-
     /// Whether a window of the grid has anything to be looked at.
     pub(crate) fn any(&self, origin: [u32; 2], size: [u32; 2]) -> bool {
         let width = self.picture.width() as usize;
