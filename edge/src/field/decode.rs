@@ -52,10 +52,16 @@ fn on_white(image: DynamicImage) -> RgbImage {
     let rgba = image.into_rgba8();
     let mut rgb = RgbImage::new(rgba.width(), rgba.height());
     for (target, source) in rgb.pixels_mut().zip(rgba.pixels()) {
-        let [r, g, b, alpha] = source.0.map(u32::from);
-        target.0 = [r, g, b].map(|level| ((level * alpha + 255 * (255 - alpha) + 127) / 255) as u8);
+        let [r, g, b, alpha] = source.0;
+        target.0 = pixel_on_white([r, g, b], alpha);
     }
     rgb
+}
+
+/// A pixel of some opacity in front of white.
+pub(crate) fn pixel_on_white(rgb: [u8; 3], alpha: u8) -> [u8; 3] {
+    let alpha = u32::from(alpha);
+    rgb.map(|level| ((u32::from(level) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
 }
 
 /// Whether a JPEG file has its end-of-image marker. The decoder fills what is missing with grey and reports nothing.

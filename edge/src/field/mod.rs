@@ -5,8 +5,8 @@ mod decode;
 pub use decode::MAX_PIXELS;
 
 use crate::error::Error;
-pub(crate) use decode::check_size;
 use decode::decode;
+pub(crate) use decode::{check_size, pixel_on_white};
 use image::imageops::{FilterType, resize};
 use image::{ImageReader, RgbImage};
 use serde::Serialize;

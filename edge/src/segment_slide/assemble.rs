@@ -97,6 +97,7 @@ pub(super) fn assemble(parts: &Parts<'_>) -> Result<Assembled, Error> {
     write_pyramid(&files.probability_pyramid(), size, Reduce::Mean, &about("cancer probability, round(255 p)"), bands_of())?;
     overview.write(files, tissue)?;
     if let Some(source) = dicom {
+        let now = Utc::now();
         let [input, model, settings] = [origin.input_sha256, origin.model_sha256, &origin.settings.to_string()];
         let segmentation = Segmentation {
             source,
@@ -105,7 +106,7 @@ pub(super) fn assemble(parts: &Parts<'_>) -> Result<Assembled, Error> {
             class: origin.class,
             um_per_px: [origin.um_per_px, um_per_px],
             size,
-            made: ["%Y%m%d", "%H%M%S"].map(|format| Utc::now().format(format).to_string()),
+            made: ["%Y%m%d", "%H%M%S"].map(|format| now.format(format).to_string()),
         };
         write_dicom_seg(&files.dicom_seg(), &segmentation, |x, y| bits.get(x, y))?;
     }

@@ -1,5 +1,6 @@
 //! Bytes of a compressed tile to RGB pixels.
 
+use crate::field::pixel_on_white;
 use flate2::read::ZlibDecoder;
 use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
 use std::io::Read;
@@ -182,7 +183,7 @@ impl Codec {
             Samples::Rgb => pixels,
             Samples::Grey => pixels.into_iter().flat_map(|level| [level; 3]).collect(),
             Samples::InverseGrey => pixels.into_iter().flat_map(|level| [255 - level; 3]).collect(),
-            Samples::Rgba => pixels.as_chunks::<4>().0.iter().flat_map(|&[r, g, b, alpha]| on_glass([r, g, b], alpha)).collect(),
+            Samples::Rgba => pixels.as_chunks::<4>().0.iter().flat_map(|&[r, g, b, alpha]| pixel_on_white([r, g, b], alpha)).collect(),
             Samples::YCbCr => pixels.as_chunks::<3>().0.iter().flat_map(|&pixel| from_ycbcr(pixel)).collect(),
         }
     }
@@ -202,12 +203,6 @@ fn lzw(bytes: &[u8], length: usize) -> Result<Vec<u8>, weezl::LzwError> {
     }
     out.truncate(made);
     Ok(out)
-}
-
-/// A pixel of some opacity in front of glass.
-fn on_glass(rgb: [u8; 3], alpha: u8) -> [u8; 3] {
-    let alpha = u32::from(alpha);
-    rgb.map(|level| ((u32::from(level) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
 }
 
 /// ITU-R BT.601 in full range, as JFIF has it.
