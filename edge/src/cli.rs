@@ -1,6 +1,8 @@
 //! Command-line types.
 
 use crate::scan_args::{SCAN_HELP, Scan};
+use crate::serve_args::{SERVE_HELP, Serve};
+use crate::session_args::Session;
 use crate::stage_args::{STAGE_HELP, Stage};
 use clap::{Args, Parser, Subcommand};
 use lsr_edge::{Shard, TissueChoice};
@@ -34,6 +36,11 @@ pub(crate) enum Command {
     /// Have a microscope scan a region, and write cancer masks of all its fields
     #[command(after_help = SCAN_HELP)]
     Scan(Scan),
+    /// Show fields live: a page, an API, a store
+    #[command(after_help = SERVE_HELP)]
+    Serve(Box<Serve>),
+    /// Read what `serve` has kept
+    Session(Session),
 }
 
 #[derive(Debug, Args)]
@@ -110,6 +117,18 @@ pub(crate) struct Bench {
     /// Seconds for each combination, at least
     #[arg(long, value_name = "S", default_value_t = 2.0)]
     pub(crate) seconds: f64,
+    /// Time the whole way from a camera's frame to the mask that is kept and shown, for each of the sizes
+    #[arg(long, conflicts_with_all = ["threads", "isa", "profile"])]
+    pub(crate) pipeline: bool,
+    /// Frames a second of that camera
+    #[arg(long, value_name = "FPS", default_value_t = 30.0, requires = "pipeline")]
+    pub(crate) rate: f64,
+    /// Pixel size of that camera in micrometres [default: that of fields which state none]
+    #[arg(long, value_name = "X", requires = "pipeline")]
+    pub(crate) um_per_px: Option<f64>,
+    /// Folder in which its sessions are kept and stay [default: one for temporary files, removed]
+    #[arg(long, value_name = "DIR", requires = "pipeline")]
+    pub(crate) store: Option<PathBuf>,
     /// Time of each layer too (int8 models)
     #[arg(long)]
     pub(crate) profile: bool,

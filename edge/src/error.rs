@@ -61,6 +61,38 @@ pub enum Error {
     /// A whole slide without a pixel size.
     #[error("it states no pixel size: give --um-per-px-if-missing X for inputs that state none, or --um-per-px X for all of them")]
     NoPixelSize,
+    /// A source of fields that cannot be used, or not any more.
+    #[error("source {source_name}: {reason}")]
+    Source {
+        /// What it is called.
+        source_name: String,
+        /// Why.
+        reason: String,
+    },
+    /// A store of sessions that cannot be read or written.
+    #[error("store {}: {reason}", path.display())]
+    Store {
+        /// Its database, or a file of it.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A service that cannot begin.
+    #[error("http://{address}: {reason}")]
+    Serve {
+        /// Its address.
+        address: String,
+        /// Why.
+        reason: String,
+    },
+    /// A session that is not in a store.
+    #[error("store {}: {reason}", store.display())]
+    NoSession {
+        /// The database.
+        store: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// More pixels than fit the memory bound, as stored or after resampling.
     #[error("{what} has {width} x {height} px, more than {} Mpx: cut it into smaller fields", max_pixels / 1_000_000)]
     TooLarge {

@@ -3,12 +3,18 @@
 mod cli;
 mod scan_args;
 mod scan_run;
+mod serve_args;
+mod serve_run;
+mod session_args;
+mod session_run;
 mod stage_args;
 mod stage_run;
 
 use clap::Parser;
 use cli::{Bench, Cli, Command, Inspect, Network, Segment};
-use lsr_edge::{BenchOptions, Error, Interrupt, Model, Options, Segmenter, Tiling, describe, one_line, parse_isa, segment_all};
+use lsr_edge::{
+    BenchOptions, Error, Interrupt, Model, Options, PipelineOptions, Segmenter, Tiling, describe, one_line, parse_isa, segment_all,
+};
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,6 +26,8 @@ fn main() -> ExitCode {
         Command::SelfTest => self_tested(),
         Command::Bench(flags) => bench(flags),
         Command::Stage(flags) => return ended(|interrupt| stage_run::run(&flags, interrupt)),
+        Command::Serve(flags) => return told(serve_run::run(&flags, &interruptible())),
+        Command::Session(flags) => session_run::run(&flags).map(|()| ExitCode::SUCCESS),
         Command::Scan(flags) => return ended(|interrupt| scan_run::run(&flags, interrupt)),
     };
     result.unwrap_or_else(|error| {
@@ -59,7 +67,12 @@ fn self_tested() -> Result<ExitCode, Error> {
 }
 
 fn bench(flags: Bench) -> Result<ExitCode, Error> {
-    let Bench { model, sizes, threads, isa, seconds, profile, json, here } = flags;
+    let Bench { model, sizes, threads, isa, seconds, profile, json, here, pipeline, rate, um_per_px, store } = flags;
+    if pipeline {
+        let report = lsr_edge::bench_pipeline(&PipelineOptions { model, sizes, um_per_px, rate, seconds, store })?;
+        print(stdout(), &if json { report.json() } else { report.table() });
+        return Ok(ExitCode::SUCCESS);
+    }
     let options = BenchOptions { model, sizes, threads, isa, seconds, profile };
     let report = if here { lsr_edge::bench_here(&options)? } else { lsr_edge::bench(&options)? };
     print(stdout(), &if json { report.json() } else { report.table() });
@@ -76,6 +89,14 @@ fn ended<E: std::error::Error>(run: impl FnOnce(&Interrupt) -> Result<(), E>) ->
             ExitCode::from(if interrupt.is_set() { 130 } else { 1 })
         }
     }
+}
+
+/// What was asked to stop has done what it should.
+fn told<E: std::error::Error>(result: Result<(), E>) -> ExitCode {
+    if let Err(error) = &result {
+        print(stderr(), &format!("error: {}\n", one_line(error)));
+    }
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Set by Ctrl-C. Without a handler Ctrl-C ends the process at once: no half-written file stays under a final name then either, and a controller

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::predict::ProbabilityMap;
 use lsr_core::{BlockMoments, U8Sums, VarianceModel};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Which pixels are cancer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl Mask {
 }
 
 /// How much of an image is cancer.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CancerFraction {
     /// Predicted count: the mean probability, a fraction of all pixels.
     pub count_fraction: f64,

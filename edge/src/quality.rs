@@ -2,7 +2,8 @@
 //!
 //! Measured on what the network sees, so that a blur which is finer than its pixels does not count.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A pixel whose darkest channel is below this has something on it: glass is brighter in all three.
 const TISSUE_BELOW: u8 = 207;
@@ -25,7 +26,7 @@ const LEAST_DETAIL: f64 = 2.5;
 const LEAST_SHARPNESS: f64 = 0.036;
 
 /// What a field is like.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Quality {
     /// 95th percentile of the brightest channel, 0 to 255.
     pub brightness: u8,
@@ -46,7 +47,7 @@ pub struct Quality {
 }
 
 /// Why a field is not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unfit {
     /// Hardly any light.

@@ -5,7 +5,8 @@ use crate::scan_args::{Picture, Scan};
 use crate::segmenter;
 use crate::stage_run::{ActionError, light_level, seconds};
 use indicatif::{ProgressBar, ProgressStyle};
-use lsr_edge::scan::{FrameFolder, Labels, Row, ScanError, ScanSettings, Summary, Told};
+use lsr_edge::scan::{Labels, Row, ScanError, ScanSettings, Summary, Told};
+use lsr_edge::source::FrameFolder;
 use lsr_edge::stage::{Port, Timing};
 use lsr_edge::{Error, Interrupt, Options, Pictures};
 use std::io::{IsTerminal, stderr, stdout};
@@ -86,6 +87,9 @@ fn line(summary: &Summary) -> String {
     let mut parts = vec![format!("{done} of {} fields", summary.fields)];
     if summary.repeats > 0 {
         parts.push(format!("{} visits were repeated", summary.repeats));
+    }
+    if summary.unfit_fields > 0 {
+        parts.push(format!("{} unfit, which are not counted", summary.unfit_fields));
     }
     if let Some(flagged) = summary.flagged_fields {
         parts.push(format!("{flagged} flagged as unlike what the network has learned from"));

@@ -127,6 +127,19 @@ impl Segmenter {
         resampled.is_ok_and(|[width, height]| small(width) && small(height))
     }
 
+    /// Pixel size that the network sees.
+    pub fn um_per_px(&self) -> f64 {
+        self.model.metadata().um_per_px
+    }
+
+    /// Width and height of what the network sees of a field of this size without a pixel size of its own.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub(crate) fn network_size(&self, size: [u32; 2]) -> Result<[u32; 2], Error> {
+        self.pixel_size().resampled(size, self.um_per_px())
+    }
+
     /// The model.
     pub(crate) fn model(&self) -> &Model {
         &self.model
@@ -176,7 +189,7 @@ impl Segmenter {
         let field = Field::decode(&bytes, self.pixel_size())?;
         drop(bytes);
         timings.decode = clock.lap();
-        let found = self.find(&field, &mut timings, progress)?;
+        let found = self.find(&field, self.settings.threshold, &mut timings, progress)?;
         clock.lap();
         self.interrupt.check()?;
         files.remove_record()?;
@@ -214,11 +227,17 @@ impl Segmenter {
         Ok(Outcome::Written { cancer: Some(found.cancer), quality: Some(found.quality), training_distance: found.training_distance })
     }
 
-    /// What the network finds in a field; adds to the timings of resampling, inference, distance and mask.
+    /// What the network finds in a field, where a pixel is cancer whose probability is at least `threshold`; adds to the timings of resampling, inference, distance and mask.
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Model`], [`Error::Interrupted`].
-    pub(crate) fn find(&self, field: &Field, timings: &mut Timings, progress: &(dyn Fn(f64) + Sync)) -> Result<Found, Error> {
+    pub(crate) fn find(
+        &self,
+        field: &Field,
+        threshold: f32,
+        timings: &mut Timings,
+        progress: &(dyn Fn(f64) + Sync),
+    ) -> Result<Found, Error> {
         let mut clock = Clock(Instant::now());
         let resampled = field.at(self.model.metadata().um_per_px)?;
         let image = resampled.as_ref().unwrap_or(&field.image);
@@ -241,7 +260,7 @@ impl Segmenter {
         let map = map.resized(width, height);
         timings.resample += clock.lap();
 
-        let mask = Mask::new(&map, self.settings.threshold);
+        let mask = Mask::new(&map, threshold);
         let probability = map.to_u8();
         drop(map);
         let cancer = CancerFraction::new(&probability, &mask, field.pixel_size.um_per_px)?;

@@ -29,7 +29,7 @@ pub struct SelfTest {
 /// # Errors
 /// [`Error::SelfTest`] for other probabilities than those that are known; [`Error::Model`].
 pub fn self_test() -> Result<SelfTest, Error> {
-    let field = field();
+    let field = tissue_like(SIDE);
     let mut model = Model::embedded()?;
     let mut passed = Vec::new();
     for isa in Isa::available() {
@@ -47,27 +47,28 @@ pub fn self_test() -> Result<SelfTest, Error> {
     Ok(SelfTest { model_sha256: model.card().sha256.clone(), passed })
 }
 
-/// Pink ground with violet nuclei, in integers: few and small ones on the left, many and large ones on the right.
-fn field() -> Vec<u8> {
+/// A square field of `side` x `side` px of red, green, blue: pink ground with violet nuclei, in integers, few and small ones on the left, many and large
+/// ones on the right.
+pub(crate) fn tissue_like(side: usize) -> Vec<u8> {
     let mut state = 1_u32;
     let mut random = |below: u32| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 16) % below
     };
     let mut pixels: Vec<u8> =
-        (0..SIDE * SIDE).flat_map(|_| [225 - random(20), 165 - random(30), 200 - random(20)]).map(|level| level as u8).collect();
-    for _ in 0..700 {
-        let (x, y, keep) = (random(SIDE as u32) as i32, random(SIDE as u32) as i32, random(SIDE as u32) as i32);
+        (0..side * side).flat_map(|_| [225 - random(20), 165 - random(30), 200 - random(20)]).map(|level| level as u8).collect();
+    for _ in 0..700 * side * side / (SIDE * SIDE) {
+        let (x, y, keep) = (random(side as u32) as i32, random(side as u32) as i32, random(side as u32) as i32);
         if keep > x + 20 {
             continue;
         }
-        let radius = 2 + x * 4 / SIDE as i32;
+        let radius = 2 + x * 4 / side as i32;
         let colour = [95 + random(40), 60 + random(30), 140 + random(30)].map(|level| level as u8);
         for (dx, dy) in (-radius..=radius).flat_map(|dx| (-radius..=radius).map(move |dy| (dx, dy))) {
             let (px, py) = (x + dx, y + dy);
-            let inside = (0..SIDE as i32).contains(&px) && (0..SIDE as i32).contains(&py);
+            let inside = (0..side as i32).contains(&px) && (0..side as i32).contains(&py);
             if inside && dx * dx + dy * dy <= radius * radius {
-                let at = 3 * (py as usize * SIDE + px as usize);
+                let at = 3 * (py as usize * side + px as usize);
                 pixels[at..at + 3].copy_from_slice(&colour);
             }
         }
@@ -82,7 +83,7 @@ mod tests {
     /// A field on which the network says the same everywhere would prove little.
     #[test]
     fn the_field_has_both_classes() {
-        let probability = Model::embedded().unwrap().probabilities(&field(), SIDE as u32, SIDE as u32).unwrap();
+        let probability = Model::embedded().unwrap().probabilities(&tissue_like(SIDE), SIDE as u32, SIDE as u32).unwrap();
         let share = probability.iter().filter(|&&p| p >= 0.5).count() as f64 / probability.len() as f64;
         assert!((0.1..0.9).contains(&share), "{share}");
         let mut levels: Vec<u32> = probability.iter().map(|p| (255.0 * p) as u32).collect();

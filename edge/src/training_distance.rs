@@ -4,12 +4,13 @@ use crate::error::Error;
 use lsr_core::reference::{FEATURE_NAMES, FEATURES};
 use lsr_core::{FieldView, Judgement, Reference};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Features that are named.
 const NAMED: usize = 3;
 
 /// How far a field is from the training images.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TrainingDistance {
     /// Mean distance of its tiles from the nearest training tile each, in standard deviations of all features together; null where there is too
     /// little tissue to speak of.

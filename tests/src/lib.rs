@@ -15,13 +15,14 @@
 //! | `shipped` | the network inside lsr-edge on fields that it has not seen, as its card says |
 //! | `gpu` | a GPU against the processor: gradients, losses, checkpoints that change the device (`tests/gpu.sh`; ignored without it) |
 //! | `readers` | what lsr-edge writes, opened by programs of others: shapely, tifffile, OpenSlide, highdicom (`.ci/readers.sh`) |
+//! | `service` | `lsr-edge serve`: its page in Chromium (`.ci/browser.sh`), its API by schemathesis (`.ci/readers.sh`), cameras by GStreamer and fields told to mosquitto (`.ci/features.sh`) |
 //! | `slide_scale` | a slide of 50,000 x 50,000 px within the memory that was said before |
 //! | `arm64` | lsr-edge for aarch64, emulated, against lsr-edge here: the same bits with every instruction set |
 //!
 //! Environment: `LSR_VECTORS` (a file of golden values, [`golden`]), `LSR_DATA` (the folder of data sets, [`data`]), `LSR_ARM64` (the command
 //! that runs lsr-edge for aarch64, from `.ci/arm64.sh`), `LSR_MPI` (an lsr-train with MPI, from `.ci/mpi.sh`), `LSR_GPU_DEVICE` and
 //! `LSR_TRAIN_BIN` (the device and the program of `gpu`), `LSR_PICO`, `LSR_PICO_LOG`, `LSR_DEFMT_PRINT` and `LSR_MPS2_AN386` (the boards' firmware, one with
-//! a log, and what reads it: `.ci/boards.sh` writes them to `target/boards/env`), `LSR_REQUIRE` (a comma list of what must be there, `data`, `arm64`, `mpi` and `firmware`; without it, a test
+//! a log, and what reads it: `.ci/boards.sh` writes them to `target/boards/env`), `LSR_FEATURES` (an lsr-edge with all its features, from `.ci/features.sh`), `LSR_BROWSER` (a Chromium, from `.ci/browser.sh`), `LSR_REQUIRE` (a comma list of what must be there, `data`, `arm64`, `mpi`, `firmware`, `readers`, `features` and `browser`; without it, a test
 //! that lacks something says so and passes).
 
 mod allowed;

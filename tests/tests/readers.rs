@@ -213,8 +213,8 @@ fn slides_of_scanners_are_segmented_within_the_memory_that_was_said() {
 /// With the feature `slides` OpenSlide reads what lsr-edge by itself refuses, to the same pixels, and JPEG-LS gives the pixels of the plain file.
 #[test]
 fn openslide_and_charls_read_the_rest() {
-    let Some(program) = env::var_os("LSR_SLIDES") else {
-        skip("slides", "LSR_SLIDES does not name an lsr-edge with the feature slides (.ci/slides.sh makes one)");
+    let Some(program) = env::var_os("LSR_FEATURES") else {
+        skip("features", "LSR_FEATURES does not name an lsr-edge with all its features (.ci/features.sh makes one)");
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -9,11 +9,11 @@ use std::io::Cursor;
 pub const MAX_PIXELS: u64 = 128_000_000;
 
 /// Decodes the first image of a file, as stored: a rotation noted in EXIF is not applied, so that a mask lies on the stored pixels.
-pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, Error> {
-    guarded(|| decode_unguarded(bytes)).unwrap_or_else(|reason| Err(Error::Decode { reason }))
+pub(super) fn decode(bytes: &[u8], max_pixels: u64) -> Result<RgbImage, Error> {
+    guarded(|| decode_unguarded(bytes, max_pixels)).unwrap_or_else(|reason| Err(Error::Decode { reason }))
 }
 
-fn decode_unguarded(bytes: &[u8]) -> Result<RgbImage, Error> {
+fn decode_unguarded(bytes: &[u8], max_pixels: u64) -> Result<RgbImage, Error> {
     let refused = |error: image::ImageError| Error::Decode { reason: error.to_string() };
     // Guessing from memory has no way to fail other than an unknown format.
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| Error::NotAnImage)?;
@@ -25,21 +25,25 @@ fn decode_unguarded(bytes: &[u8]) -> Result<RgbImage, Error> {
     }
     let mut decoder = reader.into_decoder().map_err(refused)?;
     let (width, height) = decoder.dimensions();
-    check_size("the image", u64::from(width), u64::from(height))?;
+    check_size_within("the image", u64::from(width), u64::from(height), max_pixels)?;
     let mut limits = Limits::default();
     // 16-bit RGBA is the most that a pixel takes; the decoder's own buffers come on top.
-    limits.max_alloc = Some(12 * MAX_PIXELS);
+    limits.max_alloc = Some(12 * max_pixels);
     decoder.set_limits(limits).map_err(refused)?;
     Ok(on_white(DynamicImage::from_decoder(decoder).map_err(refused)?))
 }
 
 /// Refuses more than [`MAX_PIXELS`], and nothing at all.
 pub(crate) fn check_size(what: &'static str, width: u64, height: u64) -> Result<(), Error> {
+    check_size_within(what, width, height, MAX_PIXELS)
+}
+
+fn check_size_within(what: &'static str, width: u64, height: u64, max_pixels: u64) -> Result<(), Error> {
     if width == 0 || height == 0 {
         return Err(Error::Decode { reason: format!("{what} has {width} x {height} px") });
     }
-    if width.saturating_mul(height) > MAX_PIXELS {
-        return Err(Error::TooLarge { what, width, height, max_pixels: MAX_PIXELS });
+    if width.saturating_mul(height) > max_pixels {
+        return Err(Error::TooLarge { what, width, height, max_pixels });
     }
     Ok(())
 }

@@ -56,12 +56,30 @@ pub enum PixelSizeSource {
     /// Resolution tags of a tiled TIFF.
     #[serde(rename = "TIFF resolution")]
     TiffResolution,
+    /// Whoever posts it.
+    #[serde(rename = "request")]
+    Request,
+    /// A slide as a virtual microscope, which resamples to it.
+    #[serde(rename = "virtual microscope")]
+    VirtualMicroscope,
     /// Nothing was said, so the image has the pixel size that the model's file gives to such fields.
     #[serde(rename = "assumed from model")]
     AssumedFromModel,
 }
 
+impl PixelSizeSource {
+    /// As records have it.
+    pub(crate) fn words(self) -> String {
+        serde_json::to_value(self).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+}
+
 impl PixelSize {
+    /// What whoever posts a field says.
+    pub(crate) fn of_request(um_per_px: f64) -> Self {
+        Self { um_per_px, source: PixelSizeSource::Request }
+    }
+
     /// The size given by the user for all inputs or for those that state none, or else the one that the model's file gives to fields that state none.
     pub fn given_or_assumed(given: Option<f64>, if_missing: Option<f64>, field_um_per_px: f64) -> Self {
         match (given, if_missing) {
@@ -89,7 +107,15 @@ impl Field {
     /// # Errors
     /// [`Error::NotAnImage`], [`Error::Decode`], [`Error::TooLarge`].
     pub fn decode(bytes: &[u8], pixel_size: PixelSize) -> Result<Self, Error> {
-        Ok(Self { image: decode(bytes)?, pixel_size })
+        Self::decode_within(bytes, pixel_size, MAX_PIXELS)
+    }
+
+    /// The same with another bound on its pixels, and so on the memory that decoding takes.
+    ///
+    /// # Errors
+    /// As [`Field::decode`].
+    pub(crate) fn decode_within(bytes: &[u8], pixel_size: PixelSize, max_pixels: u64) -> Result<Self, Error> {
+        Ok(Self { image: decode(bytes, max_pixels)?, pixel_size })
     }
 
     /// The pixels of such a file.
@@ -97,7 +123,7 @@ impl Field {
     /// # Errors
     /// As [`Field::decode`].
     pub(crate) fn decode_file(bytes: &[u8]) -> Result<RgbImage, Error> {
-        decode(bytes)
+        decode(bytes, MAX_PIXELS)
     }
 
     /// The image at another pixel size; `None` when it has that size already.

@@ -28,6 +28,18 @@ pub(crate) fn write_whole_with(path: &Path, write: impl FnOnce(&mut File) -> Res
     sync_folder(folder).map_err(failed)
 }
 
+/// Writes a file piece by piece, whole or not at all: under a temporary name, forced to the disk, renamed.
+///
+/// # Errors
+/// [`Error::Write`], and whatever `write` ends with.
+pub fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), Error>) -> Result<(), Error> {
+    write_whole_with(path, |file| {
+        let mut buffered = io::BufWriter::new(file);
+        write(&mut buffered)?;
+        buffered.flush().map_err(|source| Error::Write { path: path.to_owned(), source })
+    })
+}
+
 /// Makes the folder, and proves that files can be made in it.
 ///
 /// # Errors

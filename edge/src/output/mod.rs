@@ -10,10 +10,11 @@ mod record;
 mod table;
 
 pub(crate) use dicom_seg::{Segmentation, dicom_seg_bytes, write_dicom_seg};
+pub use file::write_file;
 pub(crate) use file::{prepare_folder, write_whole};
 pub(crate) use geojson::Origin;
 pub(crate) use outline::{Outliner, Region, regions};
-pub(crate) use overlay::{dilate, overlay};
+pub(crate) use overlay::{TINT, TINT_WEIGHT, dilate, mix, overlay};
 pub(crate) use pyramid::{About, Reduce, pyramid_bytes, write_pyramid};
 pub use record::NOTICE;
 pub(crate) use record::{InputRecord, NetworkRecord, Record, Settings, Timings};
@@ -210,6 +211,17 @@ impl OutputFiles {
     }
 }
 
+/// The bytes of a file of regions.
+///
+/// # Errors
+/// [`Error::Write`].
+pub(crate) fn geojson_bytes(regions: &[Region], origin: Origin<'_>) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let written = geojson::write_geojson(&mut bytes, regions, origin);
+    written.map_err(|error| Error::Write { path: "regions.geojson".into(), source: error.into() })?;
+    Ok(bytes)
+}
+
 fn removed(path: PathBuf) -> Result<(), Error> {
     match fs::remove_file(&path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Write { path, source }),
@@ -222,12 +234,20 @@ pub(crate) fn as_recorded(settings: &impl Serialize) -> Value {
     serde_json::to_string(settings).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
-pub(crate) fn write_png(path: &Path, pixels: &[u8], [width, height]: [u32; 2], color: ExtendedColorType) -> Result<(), Error> {
+pub(crate) fn write_png(path: &Path, pixels: &[u8], size: [u32; 2], color: ExtendedColorType) -> Result<(), Error> {
+    write_whole(path, &png(path, pixels, size, color)?)
+}
+
+/// The bytes of a PNG file; `path` is what it is for.
+///
+/// # Errors
+/// [`Error::Write`] for pixels that do not fill the size.
+pub(crate) fn png(path: &Path, pixels: &[u8], [width, height]: [u32; 2], color: ExtendedColorType) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     PngEncoder::new(&mut bytes)
         .write_image(pixels, width, height, color)
         .map_err(|error| Error::Write { path: path.to_owned(), source: io::Error::other(error) })?;
-    write_whole(path, &bytes)
+    Ok(bytes)
 }
 
 #[cfg(test)]

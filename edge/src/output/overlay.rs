@@ -12,9 +12,9 @@ const LIGHT: [u8; 3] = [255, 236, 61];
 const DARK: [u8; 3] = [20, 20, 40];
 /// Tint of the mask. H&E has every shade from pink to blue but no yellow; and yellow against blue is what nearly every kind of colour
 /// vision tells apart (blue, which was tried first, made tumour look like lymphocytes).
-const TINT: [u8; 3] = [255, 225, 40];
+pub(crate) const TINT: [u8; 3] = [255, 225, 40];
 /// How much of a tinted pixel is tint, out of 256: nuclei must stay readable below it.
-const TINT_WEIGHT: u32 = 72;
+pub(crate) const TINT_WEIGHT: u32 = 72;
 
 /// Draws the mask onto its image.
 pub(crate) fn overlay(mut image: RgbImage, mask: &Mask) -> RgbImage {
@@ -27,7 +27,7 @@ pub(crate) fn overlay(mut image: RgbImage, mask: &Mask) -> RgbImage {
         match (mask.pixels()[index], near_outside[index], near_inside[index]) {
             (true, true, _) => pixel.0 = LIGHT,
             (false, _, true) => pixel.0 = DARK,
-            (true, ..) => pixel.0 = std::array::from_fn(|c| mix(pixel.0[c], TINT[c])),
+            (true, ..) => pixel.0 = std::array::from_fn(|c| mix(pixel.0[c], TINT[c], TINT_WEIGHT)),
             (false, ..) => {}
         }
     }
@@ -39,8 +39,9 @@ fn line_width(width: u32, height: u32) -> usize {
     (width.max(height) as usize).div_ceil(800)
 }
 
-fn mix(level: u8, tint: u8) -> u8 {
-    ((u32::from(level) * (256 - TINT_WEIGHT) + u32::from(tint) * TINT_WEIGHT) / 256) as u8
+/// A level of the image and one of the tint, which has so much of 256.
+pub(crate) fn mix(level: u8, tint: u8, weight: u32) -> u8 {
+    ((u32::from(level) * (256 - weight) + u32::from(tint) * weight) / 256) as u8
 }
 
 /// Pixels with a set pixel at most `radius` rows and columns away.

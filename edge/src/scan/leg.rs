@@ -2,13 +2,13 @@
 
 use super::clock::Clock;
 use super::error::ScanError;
-use super::frame::{Frame, brightness};
+use super::mark::brightness;
 use super::scanner::{REST, Scanner};
 use super::store::FieldTimes;
 use super::worker::{Job, ms};
-use crate::digest::sha256;
 use crate::error::one_line;
-use crate::field::Field;
+use crate::field::MAX_PIXELS;
+use crate::source::Frame;
 use crate::stage::StageError;
 use crate::stage::wire::{Ending, ErrorCode, Event, Exposure, ScanPlan};
 use std::ops::Range;
@@ -86,7 +86,7 @@ impl Scanner<'_> {
         let (mut rests, mut over) = (false, false);
         loop {
             self.check()?;
-            while let Some(frame) = self.source.next(Duration::ZERO)? {
+            while let Some(frame) = self.frame_within(Duration::ZERO)? {
                 frames.push(frame);
             }
             if let Some((exposure, exposed)) = pulse {
@@ -105,7 +105,7 @@ impl Scanner<'_> {
                     if found != field || pulse.is_some() {
                         return Ok(Visit::Doubt(format!("the controller went on to field {found}")));
                     }
-                    while let Some(frame) = self.source.next(Duration::ZERO)? {
+                    while let Some(frame) = self.frame_within(Duration::ZERO)? {
                         frames.push(frame);
                     }
                     let earliest = clock.earliest(exposure.time_us);
@@ -148,18 +148,19 @@ impl Scanner<'_> {
     /// Takes a frame for a field's, and holds the field back until the next pulse. Otherwise says why not.
     fn take(&mut self, field: u32, frame: Frame, exposure: Exposure, mut times: FieldTimes) -> Result<(), String> {
         let begun = Instant::now();
-        let refused = |reason: String| format!("its frame {} cannot be used: {reason}", frame.name);
-        let picture = Field::decode(&frame.bytes, self.segmenter.pixel_size()).map_err(|error| refused(one_line(&error)))?;
+        let name = frame.name;
+        let refused = |reason: String| format!("its frame {name} cannot be used: {reason}");
+        let frame_sha256 = frame.picture.sha256();
+        let picture = frame.picture.field(self.segmenter.pixel_size(), MAX_PIXELS).map_err(|error| refused(one_line(&error)))?;
         let level = brightness(&picture.image);
         if level <= self.dark_limit() {
             return Err(refused(format!("its mean level {level:.0} of 255 is that of darkness")));
         }
-        let frame_sha256 = sha256(&frame.bytes);
         times.decode = ms(begun.elapsed());
         let taken = Instant::now();
         self.visits.take(field);
         let (visits, boot) = (self.visits.count(field), self.boot.unwrap_or_default());
-        self.held = Some(Job { field, visits, exposure, boot, frame: frame.name, frame_sha256, picture, times, taken });
+        self.held = Some(Job { field, visits, exposure, boot, frame: name, frame_sha256, picture, times, taken });
         Ok(())
     }
 }

@@ -1,10 +1,10 @@
 //! Darkness as the mark between frames: which were before, which come after.
 
 use super::error::ScanError;
-use super::frame::brightness;
 use super::scanner::Scanner;
-use crate::field::Field;
+use crate::field::MAX_PIXELS;
 use crate::stage::wire::LightLevel;
+use image::RgbImage;
 use std::time::{Duration, Instant};
 
 /// Mean level up to which the first frame without light is dark: a quarter of full.
@@ -33,7 +33,8 @@ impl Scanner<'_> {
             self.finish("the pulse without light", operation, PULSE)?;
             let until = Instant::now() + self.settings.frame_timeout;
             while let Some(frame) = self.next_frame(until)? {
-                match Field::decode(&frame.bytes, self.segmenter.pixel_size()).map(|picture| brightness(&picture.image)) {
+                let name = frame.name;
+                match frame.picture.field(self.segmenter.pixel_size(), MAX_PIXELS).map(|picture| brightness(&picture.image)) {
                     Ok(level) if level <= self.dark_limit() => {
                         self.dark.get_or_insert(level);
                         if pulse > 1 {
@@ -44,7 +45,7 @@ impl Scanner<'_> {
                     other => {
                         bright = other.ok();
                         self.counts.stray_frames += 1;
-                        self.take_back(&format!("the frame {} was one too many", frame.name));
+                        self.take_back(&format!("the frame {name} was one too many"));
                     }
                 }
             }
@@ -62,4 +63,10 @@ impl Scanner<'_> {
         }
         Ok(())
     }
+}
+
+/// Mean of all levels of all channels, 0 to 255.
+pub(super) fn brightness(image: &RgbImage) -> f64 {
+    let sum: u64 = image.as_raw().iter().map(|&level| u64::from(level)).sum();
+    sum as f64 / image.as_raw().len().max(1) as f64
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Visits ─ which field is next ─► Scanner ─ ScanPlan, one pulse at a time ─► stage::Controller ─► FieldExposed ─┐
-//!    ▲                                            FrameSource ─► one frame ─────────────────────────────────────┴► field ─ queue ─┐
+//!    ▲                                            Source ─► one frame ──────────────────────────────────────────┴► field ─ queue ─┐
 //!    └── once more, a bounded number of times ◄── missing, doubled, too dark                                                      │
 //! fields.jsonl ◄─ Store ◄─ Row ◄─ z-score, alarm ◄─ stage::Controller ◄─ sums ◄─ masks, probabilities ◄─ Segmenter ◄─ Worker ◄────┘
 //! ```
@@ -36,8 +36,6 @@
 mod clock;
 mod describe;
 mod error;
-mod folder;
-mod frame;
 mod labels;
 mod leg;
 mod mark;
@@ -49,8 +47,6 @@ mod visits;
 mod worker;
 
 pub use error::ScanError;
-pub use folder::FrameFolder;
-pub use frame::{Frame, FrameSource};
 pub use labels::Labels;
 pub use run::{ScanSettings, Told, run};
 pub use store::{FieldTimes, Row, Store};

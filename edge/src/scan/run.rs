@@ -2,7 +2,6 @@
 
 use super::describe::{describe, recorded_z};
 use super::error::ScanError;
-use super::frame::FrameSource;
 use super::labels::Labels;
 use super::scanner::{Scanned, Scanner};
 use super::store::{Row, Store};
@@ -12,6 +11,7 @@ use super::worker::{Job, Worker};
 use crate::error::Error;
 use crate::output::{NOTICE, Pictures};
 use crate::segment::Segmenter;
+use crate::source::Source;
 use crate::stage::wire::ScanPlan;
 use crate::stage::{Controller, Port, Timing};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -62,7 +62,7 @@ pub enum Told<'a> {
 pub fn run(
     port: Port,
     timing: Timing,
-    source: &mut dyn FrameSource,
+    source: &mut dyn Source,
     segmenter: &Segmenter,
     settings: &ScanSettings,
     tell: &(dyn Fn(Told<'_>) + Sync),
@@ -105,6 +105,7 @@ pub fn run(
         repeats: rows.iter().map(|row| u64::from(row.visits.saturating_sub(1))).sum(),
         controller_starts: summary::starts(rows),
         cancer: summary::region(rows)?,
+        unfit_fields: rows.iter().filter(|row| !row.is_fit()).count(),
         flagged_fields: summary::flagged(rows),
         labels: summary::labels(rows, |label| controller.moments(label).ok()),
         mean_times_ms: summary::mean_times(rows),

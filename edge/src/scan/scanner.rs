@@ -1,16 +1,17 @@
 //! The thread that has the microscope scan: what it knows, and how it goes on after what can happen.
 
 use super::error::ScanError;
-use super::frame::{Frame, FrameSource};
 use super::run::{ScanSettings, Told};
 use super::store::Store;
 use super::summary::{FailedField, ThisRun};
 use super::visits::Visits;
 use super::worker::Job;
 use crate::segment::Segmenter;
+use crate::source::{Frame, Next, Source};
 use crate::stage::wire::{ErrorCode, LightLevel, PerAxis};
 use crate::stage::{Controller, StageError, Um};
 use std::sync::mpsc::SyncSender;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Longest homing.
@@ -24,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 pub(super) struct Scanner<'a> {
     pub(super) controller: &'a Controller,
-    pub(super) source: &'a mut dyn FrameSource,
+    pub(super) source: &'a mut dyn Source,
     pub(super) segmenter: &'a Segmenter,
     pub(super) settings: &'a ScanSettings,
     pub(super) light: LightLevel,
@@ -54,7 +55,7 @@ impl<'a> Scanner<'a> {
     #[expect(clippy::too_many_arguments, reason = "everything that a scan is about, each once")]
     pub(super) fn new(
         controller: &'a Controller,
-        source: &'a mut dyn FrameSource,
+        source: &'a mut dyn Source,
         segmenter: &'a Segmenter,
         settings: &'a ScanSettings,
         light: LightLevel,
@@ -215,9 +216,21 @@ impl<'a> Scanner<'a> {
         loop {
             self.check()?;
             let left = until.saturating_duration_since(Instant::now());
-            let frame = self.source.next(left.min(LOOK))?;
+            let frame = self.frame_within(left.min(LOOK))?;
             if frame.is_some() || left.is_zero() {
                 return Ok(frame);
+            }
+        }
+    }
+
+    /// The next frame, if one comes in time. A source that has ended is one that gives no frames: its fields fail one by one, by name.
+    pub(super) fn frame_within(&mut self, patience: Duration) -> Result<Option<Frame>, ScanError> {
+        match self.source.next(patience)? {
+            Next::Frame(frame) => Ok(Some(frame)),
+            Next::Nothing => Ok(None),
+            Next::End => {
+                sleep(patience);
+                Ok(None)
             }
         }
     }

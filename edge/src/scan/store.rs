@@ -5,6 +5,7 @@ use crate::digest::sha256;
 use crate::error::Error;
 use crate::mask::CancerFraction;
 use crate::output::{prepare_folder, write_whole};
+use crate::quality::Quality;
 use crate::read::read_file;
 use crate::training_distance::TrainingDistance;
 use lsr_core::U8Sums;
@@ -55,13 +56,16 @@ pub struct Row {
     pub sum_of_squares: u64,
     /// Predicted count and mask.
     pub cancer: CancerFraction,
+    /// Whether it is fit to be counted; none in a row of an earlier version.
+    #[serde(default)]
+    pub quality: Option<Quality>,
     /// How far it is from what the network has learned from, where the model says what that was.
     #[serde(default)]
     pub training_distance: Option<TrainingDistance>,
     /// Low-resolution class z that the field was held against.
     pub label: Option<u8>,
-    /// How many standard deviations its count lies above the prior, in the controller's words; none without a label, and where the controller's answer
-    /// was lost.
+    /// How many standard deviations its count lies above the prior, in the controller's words; none without a label, for a field that is not fit to be
+    /// counted, and where the controller's answer was lost.
     pub z_score: Option<f32>,
     /// The label's alarm at that time: `above` or `below`.
     pub alarm: Option<String>,
@@ -95,6 +99,11 @@ pub struct FieldTimes {
 }
 
 impl Row {
+    /// Whether it counts.
+    pub fn is_fit(&self) -> bool {
+        self.quality.as_ref().is_none_or(|quality| quality.fit)
+    }
+
     /// Its integer sums.
     pub fn sums(&self) -> U8Sums {
         U8Sums { pixels: self.pixels, sum: self.sum, sum_of_squares: self.sum_of_squares }
@@ -306,6 +315,7 @@ mod tests {
                 mask_area_mm2: 1e-7,
                 image_area_mm2: 2e-7,
             },
+            quality: None,
             training_distance: None,
             label: Some(9),
             z_score: Some(-1.25),

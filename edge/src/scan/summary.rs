@@ -27,7 +27,9 @@ pub struct Summary {
     pub repeats: u64,
     /// Starts of the controller that the rows come from: one more than it was reset in between.
     pub controller_starts: usize,
-    /// The whole region; fields count with their pixels, and overlaps twice.
+    /// Fields that are not fit to be counted: they are in no count, and were not held against the prior.
+    pub unfit_fields: usize,
+    /// The whole region without them; fields count with their pixels, and overlaps twice.
     pub cancer: Option<RegionFraction>,
     /// Fields that are unlike what the network has learned from; none where the model does not say what that was.
     pub flagged_fields: Option<usize>,
@@ -102,7 +104,7 @@ pub struct ThisRun {
 /// The sum of rows, without what only the run and the controller know.
 pub(super) fn region(rows: &[Row]) -> Result<Option<RegionFraction>, ScanError> {
     let (mut pixels, mut count, mut variance, mut mask) = (0_u64, 0.0, 0.0, 0_u64);
-    for row in rows {
+    for row in rows.iter().filter(|row| row.is_fit()) {
         let block = BlockMoments::<f64>::from_u8_sums(row.sums()).map_err(Error::from)?;
         let n = f64::from(row.pixels);
         pixels += u64::from(row.pixels);

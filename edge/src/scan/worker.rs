@@ -56,7 +56,7 @@ impl Worker<'_> {
         let Job { field, visits, exposure, boot, frame, frame_sha256, picture, mut times, taken } = job;
         times.queue = ms(taken.elapsed());
         let (mut clock, mut timings) = (Clock(Instant::now()), Timings::default());
-        let found = self.segmenter.find(&picture, &mut timings, &|_| ())?;
+        let found = self.segmenter.find(&picture, self.segmenter.settings().threshold, &mut timings, &|_| ())?;
         times.inference = clock.lap();
         let (row, column) = (field / self.columns, field % self.columns);
         let files = OutputFiles::new(self.segmenter.output(), &format!("r{row:03}-c{column:03}"));
@@ -65,8 +65,12 @@ impl Worker<'_> {
         let mut sums = U8Sums::default();
         sums.push_row(&found.probability);
         let label = self.labels.of(field);
-        let judged = label.map(|label| self.judge(FieldSummary::new(label, sums), field)).transpose()?.flatten();
+        let judged =
+            label.filter(|_| found.quality.fit).map(|label| self.judge(FieldSummary::new(label, sums), field)).transpose()?.flatten();
         times.judge = clock.lap();
+        if let Some(warning) = found.quality.warning(&format!("field {field}")) {
+            (self.tell)(Told::Note(&warning));
+        }
         if let Some(warning) = found.training_distance.as_ref().and_then(|distance| distance.warning(&format!("field {field}"))) {
             (self.tell)(Told::Note(&warning));
         }
@@ -88,6 +92,7 @@ impl Worker<'_> {
             sum: sums.sum,
             sum_of_squares: sums.sum_of_squares,
             cancer: found.cancer,
+            quality: Some(found.quality),
             training_distance: found.training_distance,
             label,
             z_score: judged.map(|judged| judged.z_score),

@@ -14,7 +14,7 @@ mod record;
 
 use crate::digest::sha256_of_file;
 use crate::error::Error;
-use crate::field::{PixelSize, PixelSizeSource};
+use crate::field::PixelSize;
 use crate::input::Input;
 use crate::listener::Listener;
 use crate::output::{Existing, NOTICE, Origin, OutputFiles, as_recorded};
@@ -51,7 +51,7 @@ pub(crate) fn segment_slide(segmenter: &Segmenter, input: &Input, slide: &Slide,
         });
     }
     let bands_of = |size| Bands::new(size, options.tiling.max_tile.unwrap_or(SLIDE_TILE), metadata.alignment, metadata.context_px);
-    let pixel_size = pixel_size(slide, options.um_per_px, options.um_per_px_if_missing)?;
+    let pixel_size = slide.pixel_size_or(options.um_per_px, options.um_per_px_if_missing)?;
     let settings = SlideSettings::new(segmenter, bands_of([1; 2])?.tile(), pixel_size)?;
     let recorded = as_recorded(&settings);
     let digest = sha256_of_file(&input.path)?;
@@ -120,14 +120,6 @@ pub(crate) fn segment_slide(segmenter: &Segmenter, input: &Input, slide: &Slide,
     })?;
     partial.remove()?;
     Ok(Outcome::Written { cancer, quality: None, training_distance })
-}
-
-/// Given for all inputs, stated by the slide, or given for those that state none.
-fn pixel_size(slide: &Slide, given: Option<f64>, if_missing: Option<f64>) -> Result<PixelSize, Error> {
-    let flag = |um_per_px, source| PixelSize { um_per_px, source };
-    let given = given.map(|um| flag(um, PixelSizeSource::Flag));
-    let if_missing = if_missing.map(|um| flag(um, PixelSizeSource::FlagIfMissing));
-    given.or(slide.pixel_size).or(if_missing).ok_or(Error::NoPixelSize)
 }
 
 fn about_to(name: &str, slide: &Slide, pixel_size: PixelSize, grid: &Grid<'_>, bands: &Bands, most_bytes: u64) -> String {

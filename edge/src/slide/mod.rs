@@ -156,6 +156,16 @@ impl Slide {
         self.tiles.resident_bytes()
     }
 
+    /// Pixel size of the finest level: given for all inputs, stated by the slide, or given for those that state none.
+    ///
+    /// # Errors
+    /// [`Error::NoPixelSize`].
+    pub(crate) fn pixel_size_or(&self, given: Option<f64>, if_missing: Option<f64>) -> Result<PixelSize, Error> {
+        let given = given.map(|um| stated(um, PixelSizeSource::Flag));
+        let if_missing = if_missing.map(|um| stated(um, PixelSizeSource::FlagIfMissing));
+        given.or(self.pixel_size).or(if_missing).ok_or(Error::NoPixelSize)
+    }
+
     /// Micrometres per pixel of a level, in x and y: levels are rounded to whole pixels.
     pub(crate) fn um_per_px(&self, level: usize, finest: f64) -> [f64; 2] {
         std::array::from_fn(|axis| finest * f64::from(self.levels[0].size[axis]) / f64::from(self.levels[level].size[axis]))

@@ -1,5 +1,9 @@
 //! Times a model on this machine: fields of several sizes, on several threads, with several instruction sets.
 
+mod pipeline;
+
+pub use pipeline::{Pipeline, PipelineOptions, PipelineTimes, bench_pipeline};
+
 use crate::error::Error;
 use crate::int8::{DEFAULT_ARENA_BYTES, Isa, Rgb, Session};
 use crate::model::Model;

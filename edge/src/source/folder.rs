@@ -1,6 +1,6 @@
 //! Frames out of a folder that a camera's program writes to.
 
-use super::frame::{Frame, FrameSource};
+use super::{Frame, Next, Picture, Source};
 use crate::error::Error;
 use crate::field::{Field, PixelSize};
 use crate::input::is_image_name;
@@ -58,17 +58,18 @@ impl FrameFolder {
     }
 }
 
-impl FrameSource for FrameFolder {
-    fn next(&mut self, patience: Duration) -> Result<Option<Frame>, Error> {
+impl Source for FrameFolder {
+    fn next(&mut self, patience: Duration) -> Result<Next, Error> {
         match self.frames.as_ref().map(|frames| frames.recv_timeout(patience)) {
-            Some(Ok(frame)) => frame.map(Some),
-            Some(Err(RecvTimeoutError::Timeout)) => Ok(None),
+            Some(Ok(frame)) => frame.map(Next::Frame),
+            Some(Err(RecvTimeoutError::Timeout)) => Ok(Next::Nothing),
             // The thread has ended with an error, which was passed on.
-            Some(Err(RecvTimeoutError::Disconnected)) | None => {
-                sleep(patience);
-                Ok(None)
-            }
+            Some(Err(RecvTimeoutError::Disconnected)) | None => Ok(Next::End),
         }
+    }
+
+    fn is_live(&self) -> bool {
+        true
     }
 }
 
@@ -105,7 +106,7 @@ impl Looker {
                 Ok(names) => {
                     for name in names {
                         if let Some(bytes) = self.complete(&name) {
-                            let frame = Frame { name: name.to_string_lossy().into_owned(), bytes, seen: Instant::now() };
+                            let frame = Frame::now(name.to_string_lossy().into_owned(), Picture::File(bytes));
                             self.unfinished.remove(&name);
                             self.known.insert(name);
                             if sender.send(Ok(frame)).is_err() {
@@ -184,7 +185,10 @@ mod tests {
     }
 
     fn next(folder: &mut FrameFolder, milliseconds: u64) -> Option<String> {
-        folder.next(Duration::from_millis(milliseconds)).unwrap().map(|frame| frame.name)
+        match folder.next(Duration::from_millis(milliseconds)).unwrap() {
+            Next::Frame(frame) => Some(frame.name),
+            Next::Nothing | Next::End => None,
+        }
     }
 
     /// Written in place byte by byte, a file is a frame at its end and not before; one that was there, is hidden or has another name is none.

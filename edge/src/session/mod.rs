@@ -1,0 +1,44 @@
+//! What was seen, kept: a folder with `session.sqlite` and the pictures of every field.
+//!
+//! | table | a row for |
+//! |---|---|
+//! | `session` | one run of one device: model, settings, source, begin |
+//! | `field` | one field: the columns that one asks for, and `record`, the whole [`FieldRecord`] as JSON |
+//! | `artefact` | one picture of a field: path below the folder, SHA-256, size |
+//! | `outbox` | one field that a broker has not taken yet; it is written and removed with its field's row and the broker's word |
+//!
+//! A field's pictures are on the disk (written, synchronised, renamed) before its row is, and its row (SQLite with a write-ahead log, synchronised at every
+//! commit) before anybody is told of it. So whatever stops the program: no row without its pictures, and no field that was reported and is not there.
+
+mod combine;
+mod export;
+mod merge;
+mod outbox;
+mod read;
+mod record;
+mod schema;
+mod store;
+
+pub use combine::{Combined, combine};
+pub use export::{write_csv, write_json_lines};
+pub use merge::{Merged, merge};
+pub use outbox::Outbox;
+pub use read::{SessionInfo, SessionTotals, Sessions};
+pub use record::{Artefact, FieldRecord, Kind, SessionRecord, StageTimes};
+pub use store::{SessionStore, utc_text};
+
+use crate::error::Error;
+use std::path::{Path, PathBuf};
+
+/// Name of the database in its folder.
+pub const DATABASE: &str = "session.sqlite";
+
+/// A failure of the database as an error that names its file.
+fn failed(path: &Path) -> impl Fn(rusqlite::Error) -> Error + '_ {
+    move |error| Error::Store { path: path.to_owned(), reason: error.to_string() }
+}
+
+/// The folder of a store, given it or its database.
+fn database_in(folder: &Path) -> PathBuf {
+    if folder.is_file() { folder.to_owned() } else { folder.join(DATABASE) }
+}

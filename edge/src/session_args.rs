@@ -1,0 +1,59 @@
+//! Command-line types of `lsr-edge session`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct Session {
+    #[command(subcommand)]
+    pub(crate) action: Action,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Say which sessions a store has
+    List {
+        /// Its folder
+        store: PathBuf,
+    },
+    /// Say what is in a session, and its counts by label; `all` for those of all sessions together
+    Show {
+        /// The store's folder
+        store: PathBuf,
+        /// Beginning of the session's id, or `all` [default: the last session]
+        session: Option<String>,
+    },
+    /// Write a session's fields to a file
+    Export {
+        /// The store's folder
+        store: PathBuf,
+        /// Beginning of the session's id [default: the last session]
+        session: Option<String>,
+        /// How
+        #[arg(long, value_name = "FORMAT", default_value = "csv")]
+        format: Format,
+        /// The file
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Copy the sessions of several stores, with their pictures, into one; what is there stays
+    Merge {
+        /// Folders of the stores
+        #[arg(required = true)]
+        stores: Vec<PathBuf>,
+        /// Folder of the store that gets them; made if missing
+        #[arg(short, long, value_name = "DIR")]
+        output: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// One row a field
+    Csv,
+    /// One record a line, with everything that is known of a field
+    Jsonl,
+}
