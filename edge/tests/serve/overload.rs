@@ -42,7 +42,7 @@ fn ten_thousand_malformed_bodies() {
         match random(10) {
             0 => bytes.truncate(random(bytes.len())),
             1 => bytes = (0..random(4000)).map(|_| random(256) as u8).collect(),
-            2 if number % 5 == 0 => bytes = bombs[random(3)].clone(),
+            2 if number.is_multiple_of(5) => bytes = bombs[random(3)].clone(),
             2 => bytes = [b"{\"image\":", &bytes[..random(bytes.len())]].concat(),
             3 => bytes.extend((0..random(200)).map(|_| 0xff)),
             _ => {

@@ -76,7 +76,7 @@ fn frames_that_come_too_fast_are_dropped_and_counted() {
     let health = service.until("/api/v1/health", |health| health["fields"].as_u64() >= Some(20));
     let number = |name: &str| health[name].as_u64().unwrap();
     assert!(number("dropped") > 20, "{health}");
-    assert!(number("frames").abs_diff(number("fields") + number("dropped")) <= 3, "{health}");
+    assert!(number("frames").abs_diff(number("fields") + number("dropped")) <= 4, "{health}");
     // Without pictures that are kept, a field's numbers stay and its mask goes with the next fields.
     service.until("/api/v1/fields/latest", |record| record["number"].as_u64() > Some(60));
     service.get("/api/v1/fields/1/mask.png").refused(410, "was not kept");
