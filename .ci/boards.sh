@@ -23,7 +23,7 @@ cd firmware/boards
 # The Pico with a log, and the tool that reads it.
 DEFMT_LOG=info cargo build --locked "${flags[@]}" --target thumbv6m-none-eabi --features pico,usb,log --bin pico
 cp "$CARGO_TARGET_DIR/thumbv6m-none-eabi/release/pico" "$CARGO_TARGET_DIR/pico-log"
-env -u RUSTC -u RUSTC_BOOTSTRAP cargo install defmt-print --version 1.2.0 --locked --quiet --root "$CARGO_TARGET_DIR/tools" --target-dir "$CARGO_TARGET_DIR/tools"
+env -u RUSTC -u RUSTC_BOOTSTRAP cargo install defmt-print --version 1.2.0 --locked --quiet --debug --root "$CARGO_TARGET_DIR/tools" --target-dir "$CARGO_TARGET_DIR/tools"
 
 # program, its board's feature, target
 board() {

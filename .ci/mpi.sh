@@ -11,7 +11,7 @@ if ! command -v mpicc > /dev/null || ! command -v mpirun > /dev/null || ! ls /us
   apt-get install -y -qq --no-install-recommends libopenmpi-dev openmpi-bin libclang-dev > /dev/null
 fi
 
-cargo clippy --locked --workspace --all-targets --features lsr-train/mpi -- -D warnings
+cargo clippy --locked --workspace --lib --bins --test processes --features lsr-train/mpi -- -D warnings
 cargo build --locked --workspace --features lsr-train/mpi --bin lsr-train --test processes
 mkdir -p "$target/mpi"
 # Under a name of its own: the next build without MPI replaces target/debug/lsr-train.
