@@ -193,6 +193,10 @@ impl<E: Encoder> Stage<'_, E> {
             // A hit of the homing switch.
             self.resume();
         }
+        if self.shared.is_emergency() {
+            // Asked for while the last step was made: the executor's halt is on its way, and with it the outcome.
+            return None;
+        }
         if self.stopping {
             return Some(self.finish(Outcome::Stopped));
         }

@@ -317,6 +317,32 @@ fn an_encoder_that_cannot_be_read_is_a_fault() {
     assert!(!rig.stage.status().homed.contains(Axis::X));
 }
 
+/// Asked for while the pulse of the last step is high, or right after it: the stage is where it was sent, and the stop is told all the same, once.
+#[test]
+fn an_emergency_stop_at_the_last_step() {
+    let arrives = {
+        let mut rig = Rig::at(stage_config(), um(2_000));
+        rig.stage.move_to(to(616, 616, 616)).unwrap();
+        (0..).find(|_| rig.run_for(1) == Some(MotionEvent::Finished(Outcome::Arrived))).unwrap()
+    };
+    let mut at_target = 0;
+    for (at, hung) in (arrives - 100..arrives).flat_map(|at| [(at, false), (at, true)]) {
+        let mut rig = Rig::at(stage_config(), um(2_000));
+        rig.stage.move_to(to(616, 616, 616)).unwrap();
+        assert_eq!(rig.run_for(at), None);
+        rig.hung = hung;
+        rig.shared.emergency_stop();
+        let failed = MotionEvent::Finished(Outcome::Failed(MotionFault::EmergencyStop));
+        assert_eq!(rig.run_for(1_000), (!hung).then_some(failed));
+        rig.hung = false;
+        assert_eq!(rig.run_for(10_000), hung.then_some(failed));
+        at_target += usize::from(rig.stage.status().position == PerAxis::splat(um(616)));
+        rig.acknowledge();
+        assert_eq!(rig.go(to(600, 600, 600)), Outcome::Arrived);
+    }
+    assert!(at_target > 0, "no stop came after the last step had begun");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
