@@ -30,6 +30,8 @@ pub struct Report {
     pub flagged: Vec<String>,
     /// One line for each of the written ones that is not fit to be counted.
     pub unfit: Vec<String>,
+    /// One line for each of the written ones whose count does not agree with its label.
+    pub disagreeing: Vec<String>,
     /// Inputs that failed: first those that gave no image or a name twice, then images, in the order given.
     pub failures: Vec<(PathBuf, Error)>,
     /// Images that were not looked at because the run was stopped.
@@ -87,6 +89,7 @@ pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf], tell: &(dyn Fn(&str
         judged: 0,
         flagged: Vec::new(),
         unfit: Vec::new(),
+        disagreeing: Vec::new(),
         failures: Vec::new(),
         not_started: inputs.len() - results.len(),
         interrupted: segmenter.interrupt().is_set(),
@@ -94,11 +97,12 @@ pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf], tell: &(dyn Fn(&str
     };
     for (index, result) in results {
         match result {
-            Ok(Outcome::Written { training_distance, quality, cancer }) => {
+            Ok(Outcome::Written { training_distance, low_resolution, quality, cancer }) => {
                 report.written += 1;
                 let empty = || format!("unfit: {}: no tissue was found (--tissue none looks at everything)", inputs[index].name);
                 report.unfit.extend(cancer.is_none().then(empty));
                 report.unfit.extend(quality.and_then(|quality| quality.warning(&inputs[index].name)));
+                report.disagreeing.extend(low_resolution.and_then(|found| found.warning(&inputs[index].name)));
                 report.judged += usize::from(training_distance.is_some());
                 report.flagged.extend(training_distance.and_then(|distance| distance.warning(&inputs[index].name)));
             }
@@ -151,6 +155,9 @@ impl Report {
         }
         if !self.unfit.is_empty() {
             parts.push(format!("{} of them unfit", self.unfit.len()));
+        }
+        if !self.disagreeing.is_empty() {
+            parts.push(format!("{} of them with a count that disagrees with their label", self.disagreeing.len()));
         }
         match (self.skipped, self.outdated) {
             (0, _) => {}

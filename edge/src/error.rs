@@ -93,6 +93,20 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A label without a count.
+    #[error("label {label}: the count prior has no such label (--prior names another one)")]
+    NotInPrior {
+        /// The label.
+        label: u8,
+    },
+    /// Another session than the one to go on with.
+    #[error("session {session} is another one: {differences}; it goes on only with the settings, model and version that it was begun with")]
+    OtherSession {
+        /// The session that is there.
+        session: String,
+        /// What differs: name, value there, value here.
+        differences: String,
+    },
     /// More pixels than fit the memory bound, as stored or after resampling.
     #[error("{what} has {width} x {height} px, more than {} Mpx: cut it into smaller fields", max_pixels / 1_000_000)]
     TooLarge {

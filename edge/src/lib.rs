@@ -21,7 +21,9 @@
 //! # Ok::<(), lsr_edge::Error>(())
 //! ```
 //!
-//! [`stage`] speaks with the microscope's controller; [`scan`] has it visit a region and segments every field.
+//! Beside a microscope fields come by themselves: [`source`] has cameras, folders and slides behind one trait, [`live`] makes a kept field of every frame,
+//! [`session`] is where it is kept, [`serve`] is the API and the page, [`fleet`] tells a broker. [`stage`] speaks with the microscope's controller, and
+//! [`scan`] has it visit a region field by field.
 //!
 //! Research use only: not a medical device, not for diagnosis.
 
@@ -41,6 +43,7 @@ pub mod int8;
 mod interrupt;
 mod listener;
 pub mod live;
+mod low_resolution;
 mod mask;
 mod model;
 mod output;
@@ -72,9 +75,10 @@ pub use input::{Input, find_inputs};
 pub use inspect::describe;
 pub use interrupt::Interrupt;
 pub use listener::Listener;
+pub use low_resolution::LowResolution;
 pub use mask::{CancerFraction, Mask};
 pub use model::{Card, Contents, Execution, FORMAT, ImageMemory, LearnedFrom, Metadata, Model, OPERATORS, Provenance, Refusal};
-pub use output::{NOTICE, OutputFiles, Pictures, write_file};
+pub use output::{NOTICE, OutputFiles, write_file};
 pub use predict::{ProbabilityMap, predict};
 pub use quality::{Quality, Unfit};
 pub use segment::{Options, Outcome, Segmenter};

@@ -1,6 +1,7 @@
 //! `lsr-edge`: parse, run, report.
 
 mod cli;
+mod live_args;
 mod scan_args;
 mod scan_run;
 mod serve_args;
@@ -12,6 +13,7 @@ mod stage_run;
 
 use clap::Parser;
 use cli::{Bench, Cli, Command, Inspect, Network, Segment};
+use lsr_edge::live::{CountTable, NameLabels};
 use lsr_edge::{
     BenchOptions, Error, Interrupt, Model, Options, PipelineOptions, Segmenter, Tiling, describe, one_line, parse_isa, segment_all,
 };
@@ -38,10 +40,16 @@ fn main() -> ExitCode {
 
 fn segment(flags: &Segment) -> Result<ExitCode, Error> {
     let Segment { um_per_px, um_per_px_if_missing, shard, overwrite, .. } = *flags;
-    let options = Options { um_per_px, um_per_px_if_missing, tissue: flags.tissue.clone(), shard, overwrite, ..Options::default() };
+    let labels = flags.labels.as_ref().map_or_else(|| Ok(NameLabels::all(flags.label)), |path| NameLabels::read(path))?;
+    let prior = flags.prior.as_ref().map(|path| CountTable::read(path)).transpose()?;
+    let tissue = flags.tissue.clone();
+    let options = Options { um_per_px, um_per_px_if_missing, tissue, shard, overwrite, labels, prior, ..Options::default() };
     let segmenter = segmenter(&flags.network, &flags.output, options, &interruptible())?;
     let report = segment_all(&segmenter, &flags.inputs, &|text| print(stderr(), &format!("{text}\n")))?;
-    print(stderr(), &report.flagged.iter().chain(&report.unfit).map(|line| format!("{line}\n")).collect::<String>());
+    print(
+        stderr(),
+        &report.flagged.iter().chain(&report.unfit).chain(&report.disagreeing).map(|line| format!("{line}\n")).collect::<String>(),
+    );
     print(stdout(), &format!("{} -> {}\n", report.summary(), flags.output.display()));
     print(stderr(), &report.failure_lines().into_iter().map(|line| line + "\n").collect::<String>());
     Ok(match (report.interrupted, report.failures.is_empty()) {

@@ -6,10 +6,12 @@ use crate::field::{Field, PixelSize};
 use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::listener::Listener;
+use crate::live::{CountTable, NameLabels};
+use crate::low_resolution::LowResolution;
 use crate::mask::{CancerFraction, Mask};
 use crate::model::{LearnedFrom, Model};
 use crate::output::{
-    Existing, InputRecord, NOTICE, NetworkRecord, Origin, OutputFiles, Pictures, Record, Settings, Timings, as_recorded, regions,
+    Began, Existing, InputRecord, NOTICE, NetworkRecord, Origin, OutputFiles, Record, Settings, Timings, as_recorded, regions,
 };
 use crate::predict::{TilePlan, predict};
 use crate::quality::Quality;
@@ -19,6 +21,8 @@ use crate::shard::Shard;
 use crate::slide::{Slide, TissueChoice};
 use crate::tile::{DEFAULT_TILE, TileRule, Tiling};
 use crate::training_distance::TrainingDistance;
+use lsr_core::U8Sums;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -40,6 +44,10 @@ pub struct Options {
     pub shard: Option<Shard>,
     /// How large images are cut.
     pub tiling: Tiling,
+    /// Low-resolution classes of the inputs, by their names.
+    pub labels: NameLabels,
+    /// Count prior of the classes; `None` is the paper's Table 1.
+    pub prior: Option<CountTable>,
     /// Replace what exists.
     pub overwrite: bool,
 }
@@ -51,6 +59,7 @@ pub struct Segmenter {
     options: Options,
     settings: Settings,
     rule: TileRule,
+    prior: CountTable,
     interrupt: Interrupt,
 }
 
@@ -61,6 +70,8 @@ pub enum Outcome {
     Written {
         /// What was found; none on a slide without tissue.
         cancer: Option<CancerFraction>,
+        /// Whether that agrees with the label that the input was given; none without tissue.
+        low_resolution: Option<LowResolution>,
         /// Whether it is fit to be counted; a slide is not judged as a whole.
         quality: Option<Quality>,
         /// How far it is from what the network has learned from, where the model says what that was.
@@ -78,6 +89,7 @@ pub(crate) struct Found {
     pub(crate) mask: Mask,
     /// `round(255 p)`.
     pub(crate) probability: Vec<u8>,
+    pub(crate) sums: U8Sums,
     pub(crate) cancer: CancerFraction,
     pub(crate) network: NetworkRecord,
     pub(crate) quality: Quality,
@@ -89,7 +101,7 @@ impl Segmenter {
     /// Checks the options against the model.
     ///
     /// # Errors
-    /// [`Error::Flag`], [`Error::TileTooSmall`], [`Error::OverlapTooLarge`].
+    /// [`Error::Flag`], [`Error::TileTooSmall`], [`Error::OverlapTooLarge`]; [`Error::NotInPrior`] for a label without a count.
     pub fn new(model: Model, output: &Path, options: &Options, interrupt: Interrupt) -> Result<Self, Error> {
         let metadata = model.metadata();
         let threshold = options.threshold.unwrap_or(metadata.threshold);
@@ -106,7 +118,11 @@ impl Segmenter {
         // Images state none, so only the first of the two flags counts.
         let (um_per_px, um_per_px_if_missing) = (options.um_per_px, options.um_per_px_if_missing.filter(|_| options.um_per_px.is_none()));
         let settings = Settings { threshold, um_per_px, um_per_px_if_missing, tile: rule.max_tile, overlap: rule.overlap };
-        Ok(Self { model, output: output.to_owned(), options: options.clone(), settings, rule, interrupt })
+        let prior = options.prior.clone().unwrap_or_else(CountTable::table_1);
+        if let Some(label) = options.labels.labels().find(|&label| !prior.has(label)) {
+            return Err(Error::NotInPrior { label });
+        }
+        Ok(Self { model, output: output.to_owned(), options: options.clone(), settings, rule, prior, interrupt })
     }
 
     /// Where outputs go.
@@ -150,6 +166,26 @@ impl Segmenter {
         &self.options
     }
 
+    /// The predicted count of an input against the label that it was given.
+    ///
+    /// # Errors
+    /// [`Error::Moments`] where there are no pixels.
+    pub(crate) fn low_resolution(&self, name: &str, sums: U8Sums) -> Result<LowResolution, Error> {
+        LowResolution::of(sums, self.options.labels.of(name), &self.prior)
+    }
+
+    /// What is there of an input already.
+    ///
+    /// # Errors
+    /// As [`OutputFiles::existing`].
+    pub(crate) fn existing(&self, files: &OutputFiles, name: &str, input_sha256: &str, settings: &Value) -> Result<Existing, Error> {
+        if self.options.overwrite {
+            return Ok(Existing::None);
+        }
+        let given = LowResolution::given(self.options.labels.of(name), &self.prior);
+        files.existing(input_sha256, &self.model.card().sha256, settings, &given)
+    }
+
     /// What results depend on besides image and model.
     pub(crate) fn settings(&self) -> Settings {
         self.settings
@@ -173,29 +209,28 @@ impl Segmenter {
     }
 
     fn segment_image(&self, input: &Input, progress: &(dyn Fn(f64) + Sync)) -> Result<Outcome, Error> {
-        let mut clock = Clock(Instant::now());
+        let (began, mut clock) = (Began::now(), Clock(Instant::now()));
         let mut timings = Timings::default();
         let bytes = read_file(&input.path, MAX_FILE_BYTES)?;
         let digest = sha256(&bytes);
         let files = OutputFiles::new(&self.output, &input.name);
         let settings = as_recorded(&self.settings);
-        if !self.options.overwrite {
-            match files.existing(&digest, &self.model.card().sha256, &settings)? {
-                Existing::None => {}
-                existing => return Ok(Outcome::Skipped { same: existing == Existing::Same }),
-            }
+        match self.existing(&files, &input.name, &digest, &settings)? {
+            Existing::None => {}
+            existing => return Ok(Outcome::Skipped { same: existing == Existing::Same }),
         }
 
         let field = Field::decode(&bytes, self.pixel_size())?;
         drop(bytes);
         timings.decode = clock.lap();
         let found = self.find(&field, self.settings.threshold, &mut timings, progress)?;
+        let low_resolution = self.low_resolution(&input.name, found.sums)?;
         clock.lap();
         self.interrupt.check()?;
         files.remove_record()?;
         let (width, height) = field.image.dimensions();
         let PixelSize { um_per_px, source } = field.pixel_size;
-        files.write_pictures(field.image, &found.mask, &found.probability, Pictures::ALL)?;
+        files.write_pictures(field.image, &found.mask, &found.probability)?;
         let regions = regions(found.mask.pixels(), width as usize, &found.probability);
         let card = self.model.card();
         let class = card.metadata.mask_class_name();
@@ -215,7 +250,9 @@ impl Segmenter {
                 um_per_px,
                 um_per_px_source: source,
             },
+            began,
             cancer: found.cancer,
+            low_resolution: low_resolution.clone(),
             regions: regions.len(),
             quality: found.quality.clone(),
             training_distance: found.training_distance.clone(),
@@ -224,7 +261,12 @@ impl Segmenter {
             model: card,
             timings_ms: timings,
         })?;
-        Ok(Outcome::Written { cancer: Some(found.cancer), quality: Some(found.quality), training_distance: found.training_distance })
+        Ok(Outcome::Written {
+            cancer: Some(found.cancer),
+            low_resolution: Some(low_resolution),
+            quality: Some(found.quality),
+            training_distance: found.training_distance,
+        })
     }
 
     /// What the network finds in a field, where a pixel is cancer whose probability is at least `threshold`; adds to the timings of resampling, inference, distance and mask.
@@ -263,9 +305,11 @@ impl Segmenter {
         let mask = Mask::new(&map, threshold);
         let probability = map.to_u8();
         drop(map);
-        let cancer = CancerFraction::new(&probability, &mask, field.pixel_size.um_per_px)?;
+        let mut sums = U8Sums::default();
+        sums.push_row(&probability);
+        let cancer = CancerFraction::of_sums(sums, mask.count(), field.pixel_size.um_per_px)?;
         timings.mask += clock.lap();
-        Ok(Found { mask, probability, cancer, network, quality, training_distance })
+        Ok(Found { mask, probability, sums, cancer, network, quality, training_distance })
     }
 
     fn network_record(&self, plan: &TilePlan, width: u32, height: u32) -> NetworkRecord {

@@ -1,7 +1,8 @@
 //! Command-line types of `lsr-edge serve`.
 
 use crate::cli::Network;
-use clap::{Args, ValueEnum};
+use crate::live_args::{Counts, Keep};
+use clap::Args;
 use lsr_edge::TissueChoice;
 use lsr_edge::source::SourceChoice;
 use std::net::SocketAddr;
@@ -30,7 +31,7 @@ pub(crate) struct Serve {
     /// Its key, PEM
     #[arg(long, value_name = "PEM", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
-    /// Controller of the microscope, for the page's stage controls: serial device, `tcp:HOST:PORT` or `unix:PATH`
+    /// Controller of the microscope, for the page's stage controls and the place of each field: serial device, `tcp:HOST:PORT` or `unix:PATH`
     #[arg(long, value_name = "PORT")]
     pub(crate) stage: Option<String>,
     /// Frames a second of files, which are then shown over and over, and of slides
@@ -51,12 +52,8 @@ pub(crate) struct Serve {
     /// The same by the fields' names: lines `NAME,LABEL` below the line `name,label`
     #[arg(long, value_name = "CSV")]
     pub(crate) labels: Option<PathBuf>,
-    /// Count prior, as `lsr-train prior estimate` writes it [default: the paper's Table 1]
-    #[arg(long, value_name = "CSV")]
-    pub(crate) prior: Option<PathBuf>,
-    /// Alarms without a cause, a field
-    #[arg(long, value_name = "RATE", default_value_t = 1e-4)]
-    pub(crate) false_alarm_rate: f64,
+    #[command(flatten)]
+    pub(crate) counts: Counts,
     /// Pixel size of the fields in micrometres; of a slide, the slide's
     #[arg(long, value_name = "X")]
     pub(crate) um_per_px: Option<f64>,
@@ -86,14 +83,6 @@ pub(crate) struct Serve {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) network: Network,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Keep {
-    Mask,
-    Probability,
-    Frame,
-    None,
 }
 
 pub(crate) const SERVE_HELP: &str = "\

@@ -1,20 +1,16 @@
 //! What `lsr-edge serve` does.
 
-use crate::serve_args::{Keep, Serve};
+use crate::live_args::{RateError, kinds};
+use crate::serve_args::Serve;
 use crate::{print, segmenter};
-use lsr_core::MonitorConfig;
 use lsr_edge::fleet::Broker;
-use lsr_edge::live::{CountTable, Live, LiveSettings, NameLabels, run as run_source};
-use lsr_edge::serve::{Limits, ServeSettings, StageLink, Token, TokenStore, serve};
-use lsr_edge::session::Kind;
+use lsr_edge::live::{Live, LiveSettings, NameLabels, run as run_source};
+use lsr_edge::serve::{Limits, Placed, ServeSettings, StageLink, Token, TokenStore, serve};
 use lsr_edge::source::{Policy, Source, SourceOptions};
 use lsr_edge::stage::{Port, StageError};
 use lsr_edge::{Error, Interrupt, Options, device_name, one_line, self_test};
 use std::io::{stderr, stdout};
 use std::sync::Arc;
-
-/// Shift of the counts that is found fastest, standard deviations.
-const SHIFT: f64 = 1.0;
 
 /// What can go wrong here.
 #[derive(Debug, thiserror::Error)]
@@ -23,10 +19,8 @@ pub(crate) enum RunError {
     Edge(#[from] Error),
     #[error(transparent)]
     Stage(#[from] StageError),
-    #[error("--false-alarm-rate {rate}: {source}")]
-    Rate { rate: f64, source: lsr_core::Error },
-    #[error("label {label}: the count prior has no such label (--prior names another one)")]
-    Label { label: u8 },
+    #[error(transparent)]
+    Rate(#[from] RateError),
 }
 
 /// Serves until it is asked to stop.
@@ -62,15 +56,18 @@ pub(crate) fn run(flags: &Serve, interrupt: &Interrupt) -> Result<(), RunError> 
         print(stderr(), &format!("listening on {scheme}://{address}{query}{once}\n"));
     };
     std::thread::scope(|scope| {
+        if flags.stage.is_some() && source.is_some() {
+            scope.spawn(|| stage.watch(interrupt));
+        }
         if let Some(source) = source.as_deref_mut() {
-            let live = Arc::clone(&live);
+            let (live, stage) = (Arc::clone(&live), &stage);
             scope.spawn(move || {
                 let each = |seen: &Arc<lsr_edge::live::Seen>| {
                     if flags.json {
                         print(stdout(), &serde_json::to_string(seen.record()).map(|line| line + "\n").unwrap_or_default());
                     }
                 };
-                if let Err(error) = run_source(&live, source, each) {
+                if let Err(error) = run_source(&live, &mut Placed::new(source, stage), each) {
                     print(stderr(), &format!("the source has failed: {}\n", one_line(&error)));
                 }
                 if flags.exit_at_end {
@@ -86,7 +83,7 @@ pub(crate) fn run(flags: &Serve, interrupt: &Interrupt) -> Result<(), RunError> 
                 }
             });
         }
-        let served = serve(Arc::clone(&live), stage, &serve_settings, interrupt, listening);
+        let served = serve(Arc::clone(&live), Arc::clone(&stage), &serve_settings, interrupt, listening);
         // Ends the source's thread where serving has failed.
         interrupt.set();
         served
@@ -95,34 +92,24 @@ pub(crate) fn run(flags: &Serve, interrupt: &Interrupt) -> Result<(), RunError> 
 }
 
 fn settings(flags: &Serve, device: String, source: Option<&dyn Source>) -> Result<LiveSettings, RunError> {
-    let prior = flags.prior.as_ref().map_or_else(|| Ok(CountTable::table_1()), |path| CountTable::read(path))?;
+    let prior = flags.counts.table()?;
     let labels = flags.labels.as_ref().map_or_else(|| Ok(NameLabels::all(flags.label)), |path| NameLabels::read(path))?;
     if let Some(label) = labels.labels().find(|&label| !prior.has(label)) {
-        return Err(RunError::Label { label });
+        return Err(Error::NotInPrior { label }.into());
     }
-    let rate = flags.false_alarm_rate;
-    let monitor = MonitorConfig::for_false_alarm_rate(SHIFT, rate).map_err(|source| RunError::Rate { rate, source })?;
     let live = source.is_some_and(Source::is_live);
-    let kind = |keep: &Keep| match keep {
-        Keep::Mask => Some(Kind::Mask),
-        Keep::Probability => Some(Kind::Probability),
-        Keep::Frame => Some(Kind::Frame),
-        Keep::None => None,
-    };
-    let mut keep: Vec<Kind> = flags.keep.iter().filter_map(kind).collect();
-    keep.sort_unstable();
-    keep.dedup();
     Ok(LiveSettings {
         folder: flags.store.clone(),
         device,
         source: flags.source.as_ref().map_or_else(|| "posted".to_owned(), ToString::to_string),
         policy: if live && !flags.every { Policy::Newest } else { Policy::Every },
-        keep,
+        keep: kinds(&flags.keep),
         labels,
         prior,
-        monitor,
+        monitor: flags.counts.monitor()?,
         max_pixels: flags.max_mpx.saturating_mul(1_000_000),
         tell: flags.mqtt.is_some(),
+        scan: None,
     })
 }
 

@@ -107,27 +107,30 @@ pub(crate) struct Pulse {
 /// A grid of fields, and how the camera is triggered in each.
 #[derive(Debug, Args)]
 pub(crate) struct Grid {
+    /// What is scanned: a `.toml` plan (see `lsr-edge scan --help`), or a useq-schema sequence (`.yaml`, `.json`) of one grid; instead of the flags below
+    #[arg(long, value_name = "FILE", conflicts_with_all = GRID_FLAGS)]
+    pub(crate) plan: Option<PathBuf>,
     /// x of the first field, um
-    #[arg(long, value_name = "UM", allow_negative_numbers = true)]
-    pub(crate) x: f64,
+    #[arg(long, value_name = "UM", allow_negative_numbers = true, required_unless_present = "plan")]
+    pub(crate) x: Option<f64>,
     /// y of the first field, um
-    #[arg(long, value_name = "UM", allow_negative_numbers = true)]
-    pub(crate) y: f64,
+    #[arg(long, value_name = "UM", allow_negative_numbers = true, required_unless_present = "plan")]
+    pub(crate) y: Option<f64>,
     /// z of all fields, um [default: the present one]
     #[arg(long, value_name = "UM", allow_negative_numbers = true)]
     pub(crate) z: Option<f64>,
     /// Fields in a row
-    #[arg(long, value_name = "N")]
-    pub(crate) columns: u16,
+    #[arg(long, value_name = "N", required_unless_present = "plan")]
+    pub(crate) columns: Option<u16>,
     /// Rows
-    #[arg(long, value_name = "N")]
-    pub(crate) rows: u16,
+    #[arg(long, value_name = "N", required_unless_present = "plan")]
+    pub(crate) rows: Option<u16>,
     /// Distance of columns, um
-    #[arg(long, value_name = "UM", allow_negative_numbers = true)]
-    pub(crate) pitch_x: f64,
+    #[arg(long, value_name = "UM", allow_negative_numbers = true, required_unless_present = "plan")]
+    pub(crate) pitch_x: Option<f64>,
     /// Distance of rows, um
-    #[arg(long, value_name = "UM", allow_negative_numbers = true)]
-    pub(crate) pitch_y: f64,
+    #[arg(long, value_name = "UM", allow_negative_numbers = true, required_unless_present = "plan")]
+    pub(crate) pitch_y: Option<f64>,
     /// Every row from its first column on, instead of every other one backwards
     #[arg(long)]
     pub(crate) raster: bool,
@@ -137,6 +140,10 @@ pub(crate) struct Grid {
     #[command(flatten)]
     pub(crate) pulse: Pulse,
 }
+
+/// What a plan's file says instead.
+const GRID_FLAGS: [&str; 12] =
+    ["x", "y", "z", "columns", "rows", "pitch_x", "pitch_y", "raster", "settle_ms", "width_us", "before_us", "after_us"];
 
 #[derive(Debug, Args)]
 pub(crate) struct Scan {

@@ -5,6 +5,7 @@ use crate::stage_args::{Action, Grid, Monitor, Pulse, Scan, Stage};
 use indicatif::{ProgressBar, ProgressStyle};
 use lsr_core::U8Sums;
 use lsr_edge::Interrupt;
+use lsr_edge::scan::{PlanFile, ScanError};
 use lsr_edge::stage::wire::{
     Axis, Consistency, Direction, Event, FieldSummary, LightLevel, PerAxis, ScanOrder, ScanPlan, SummedField, TriggerPulse,
 };
@@ -19,6 +20,8 @@ use std::time::{Duration, Instant};
 pub(crate) enum ActionError {
     #[error(transparent)]
     Stage(#[from] StageError),
+    #[error(transparent)]
+    Plan(#[from] ScanError),
     #[error("{flag} {value}: expected {expected}")]
     Flag { flag: &'static str, value: String, expected: &'static str },
     #[error("{path}: {reason}")]
@@ -157,7 +160,7 @@ impl Session<'_> {
 
     fn scan(&self, scan: &Scan) -> Result<(), ActionError> {
         let light = scan.light.as_deref().map(light_level).transpose()?;
-        let plan = ScanPlan { first_visit: scan.first, ..scan.grid.plan(light)? };
+        let plan = ScanPlan { first_visit: scan.first, ..scan.grid.plan(scan.grid.file()?.as_ref(), light)? };
         let patience = seconds("--timeout", scan.timeout)?;
         let bar = if self.json || !stderr().is_terminal() { ProgressBar::hidden() } else { ProgressBar::new(plan.fields().into()) };
         bar.set_position(scan.first.into());
@@ -221,14 +224,24 @@ impl Session<'_> {
 
 impl Grid {
     /// The plan of all its fields, in this light.
-    pub(crate) fn plan(&self, light: Option<LightLevel>) -> Result<ScanPlan, ActionError> {
-        let um = |value: f64| length(Some(value)).map(|length| length.unwrap_or_default());
+    /// The plan's file, where one is named.
+    pub(crate) fn file(&self) -> Result<Option<PlanFile>, ActionError> {
+        Ok(self.plan.as_ref().map(|path| PlanFile::read(path)).transpose()?)
+    }
+
+    /// What the file or the flags say, with this light unless it is left out.
+    pub(crate) fn plan(&self, file: Option<&PlanFile>, light: Option<LightLevel>) -> Result<ScanPlan, ActionError> {
+        if let Some(file) = file {
+            return Ok(ScanPlan { light: light.or(file.plan.light), ..file.plan });
+        }
+        // What is missing without a plan is refused with the other flags.
+        let um = |value: Option<f64>| length(value).map(|length| length.unwrap_or_default());
         Ok(ScanPlan {
             x: um(self.x)?,
             y: um(self.y)?,
             z: length(self.z)?,
-            columns: self.columns,
-            rows: self.rows,
+            columns: self.columns.unwrap_or_default(),
+            rows: self.rows.unwrap_or_default(),
             pitch_x: um(self.pitch_x)?,
             pitch_y: um(self.pitch_y)?,
             order: if self.raster { ScanOrder::Raster } else { ScanOrder::Snake },

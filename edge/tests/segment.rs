@@ -56,6 +56,39 @@ fn files_that_agree_with_each_other() {
     {
         assert!(record.pointer(path).is_some(), "{path} in {record}");
     }
+    let utc = record["began"]["utc"].as_str().unwrap();
+    assert!(utc.ends_with('Z') && utc.as_bytes()[10] == b'T', "{utc}");
+    assert!(record["began"]["monotonic_s"].as_f64().unwrap() > 0.0);
+    assert_eq!(record["low_resolution"]["label"], serde_json::Value::Null);
+}
+
+/// A label that was given is held against the count; another label makes the record out of date.
+#[test]
+fn a_label_agrees_or_not() {
+    let (folder, image, output) = one_image();
+    segment(&[&image], &output, &[]).expect(0, &[]);
+    let record = json(&output.join("a.json"));
+    let count = record["cancer"]["count_fraction"].as_f64().unwrap();
+    let (labels, prior) = (folder.path().join("labels.csv"), folder.path().join("prior.csv"));
+    fs::write(&prior, format!("z,class,mean,std\n1,0,0.5,0.1\n1,1,{count},0.05\n2,1,{},0.01\n", 0.5 * count)).unwrap();
+    let with = |label: u64, flags: &[&str]| {
+        fs::write(&labels, format!("name,label\na,{label}\n")).unwrap();
+        let given = ["--labels", labels.to_str().unwrap(), "--prior", prior.to_str().unwrap()];
+        segment(&[&image], &output, &[&given, flags].concat())
+    };
+    let outdated = with(1, &[]);
+    assert!(outdated.stdout.contains("1 of them with another model, settings or version"), "{outdated:?}");
+    with(1, &["--overwrite"]).expect(0, &[]);
+    let found = json(&output.join("a.json"))["low_resolution"].clone();
+    assert_eq!((&found["label"], &found["agrees"], &found["likeliest"]), (&1.into(), &true.into(), &1.into()), "{found}");
+    assert!(found["z_score"].as_f64().unwrap().abs() < 1e-9);
+    assert!(with(1, &[]).stdout.contains("1 skipped (done before) in"));
+    let disagrees = with(2, &["--overwrite"]);
+    disagrees.expect(0, &["disagrees: a: the count lies +", "from that of label 2; label 1 fits best"]);
+    assert!(disagrees.stdout.contains("1 of them with a count that disagrees with their label"), "{disagrees:?}");
+    let table = fs::read_to_string(output.join("fields.csv")).unwrap();
+    assert!(table.contains("label,z_score,agrees,likeliest_label"), "{table}");
+    with(3, &["--overwrite"]).expect(1, &["label 3: the count prior has no such label"]);
 }
 
 #[test]

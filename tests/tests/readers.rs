@@ -6,6 +6,8 @@ mod memory;
 #[path = "../../edge/tests/slide_file/mod.rs"]
 mod slide_file;
 
+use lsr_edge::scan::PlanFile;
+use lsr_firmware::Scan;
 use lsr_tests::data::shared_data;
 use lsr_tests::{skip, workspace_root};
 use memory::{stated_mb, watched};
@@ -259,4 +261,42 @@ fn tiles(bytes: &[u8]) -> Vec<u8> {
     let mut pixels = vec![0; width as usize * height as usize];
     decoder.read_image_bytes(&mut pixels).unwrap();
     pixels
+}
+
+/// Grids of useq-schema lie where its own package puts them, and are visited in its order.
+#[test]
+fn plans_of_useq_schema_are_walked_as_it_walks_them() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let field = "fov_width: 100.0, fov_height: 80.5";
+    let plans = [
+        format!(
+            "stage_positions: [{{x: 1000.0, y: 2000.0, z: 50.0}}]\ngrid_plan: {{rows: 3, columns: 4, overlap: [10.0, 5.0], {field}}}\n"
+        ),
+        format!(
+            "stage_positions: [{{x: 1000.0, y: 2000.0, z: 50.0}}]\ngrid_plan: {{rows: 2, columns: 3, relative_to: top_left, mode: row_wise, {field}}}\n"
+        ),
+        format!("grid_plan: {{left: 5.0, top: 500.0, right: 450.0, bottom: -3.0, overlap: 12.5, {field}}}\n"),
+        format!("grid_plan: {{left: 450.0, top: 0.0, right: 0.0, bottom: 60.0, {field}}}\n"),
+        format!(
+            "stage_positions:\n- x: -7.0\n  y: 3.5\n  sequence:\n    grid_plan: {{width: 333.0, height: 161.0, {field}}}\nchannels:\n- {{config: BF, exposure: 12.5}}\n"
+        ),
+    ];
+    for (number, plan) in plans.iter().enumerate() {
+        let path = folder.path().join(format!("{number}.yaml"));
+        std::fs::write(&path, plan).unwrap();
+        let expected: Vec<Vec<f64>> = read(&python, "read_useq.py", &path).as_array().unwrap().iter().map(numbers).collect();
+        let plan = PlanFile::read(&path).unwrap().plan;
+        let mut scan = Scan::new(0, plan, plan.z.unwrap_or_default()).unwrap();
+        let mut found = Vec::new();
+        while let Some(visit) = scan.next_visit() {
+            found.push([visit.target.x, visit.target.y].map(|um| f64::from(um.unwrap().nm()) / 1000.0));
+            scan.exposed();
+        }
+        assert_eq!(found.len(), expected.len(), "plan {number}");
+        for (found, expected) in found.iter().zip(&expected) {
+            // Pitches are whole nanometres.
+            near(found, expected, 1e-2);
+        }
+    }
 }

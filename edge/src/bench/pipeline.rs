@@ -7,13 +7,12 @@ use crate::model::Model;
 use crate::segment::{Options, Segmenter};
 use crate::self_test::tissue_like;
 use crate::session::Kind;
-use crate::source::{Frame, Next, Picture, Policy, Source};
+use crate::source::{Frame, Next, Pace, Picture, Policy, Source};
 use image::RgbImage;
 use lsr_core::MonitorConfig;
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// What to measure.
@@ -68,25 +67,19 @@ pub struct PipelineTimes {
 /// A camera that is on time.
 struct Camera {
     picture: RgbImage,
-    period: Duration,
-    begun: Instant,
+    pace: Pace,
+    /// That are still to come.
     frames: u64,
-    end: Duration,
 }
 
 impl Source for Camera {
     fn next(&mut self, patience: Duration) -> Result<Next, Error> {
-        let due = self.period.mul_f64(self.frames as f64);
-        if due > self.end {
+        if self.frames == 0 {
             return Ok(Next::End);
         }
-        let wait = due.saturating_sub(self.begun.elapsed());
-        sleep(wait.min(patience));
-        if wait > patience {
-            return Ok(Next::Nothing);
-        }
-        self.frames += 1;
-        Ok(Next::Frame(Frame::now(format!("frame-{}", self.frames), Picture::Pixels(self.picture.clone()))))
+        let Some(number) = self.pace.next(patience) else { return Ok(Next::Nothing) };
+        self.frames -= 1;
+        Ok(Next::Frame(Frame::now(format!("frame-{number}"), Picture::Pixels(self.picture.clone()))))
     }
 
     fn is_live(&self) -> bool {
@@ -99,14 +92,9 @@ impl Source for Camera {
 /// # Errors
 /// Options outside their range; what a session ends with.
 pub fn bench_pipeline(options: &PipelineOptions) -> Result<Pipeline, Error> {
-    let ranges = [
-        ("--rate", options.rate, 1000.0, "frames a second in (0, 1000]"),
-        ("--seconds", options.seconds, 86_400.0, "seconds in (0, 86400]"),
-    ];
-    for (flag, value, most, expected) in ranges {
-        if !(value > 0.0 && value <= most) {
-            return Err(Error::Flag { flag, value, expected });
-        }
+    let pace = Pace::new(options.rate)?;
+    if !(options.seconds > 0.0 && options.seconds <= 86_400.0) {
+        return Err(Error::Flag { flag: "--seconds", value: options.seconds, expected: "seconds in (0, 86400]" });
     }
     let mut report = Pipeline { lsr_edge: crate::VERSION, model_sha256: String::new(), rate: options.rate, results: Vec::new() };
     for &size in &options.sizes {
@@ -133,13 +121,15 @@ pub fn bench_pipeline(options: &PipelineOptions) -> Result<Pipeline, Error> {
                 monitor: MonitorConfig::default(),
                 max_pixels: u64::from(size) * u64::from(size),
                 tell: false,
+                scan: None,
             },
         )?;
         let side = size as usize;
         let picture = RgbImage::from_raw(size, size, tissue_like(side)).unwrap_or_default();
-        let (period, end) = (Duration::from_secs_f64(1.0 / options.rate), Duration::from_secs_f64(options.seconds));
+        // The last one comes at the end.
+        let frames = (options.rate * options.seconds).ceil() as u64 + 1;
         let begun = Instant::now();
-        run(&live, &mut Camera { picture, period, begun, frames: 0, end }, |_| ())?;
+        run(&live, &mut Camera { picture, pace: pace.clone(), frames }, |_| ())?;
         let (seconds, [frames, dropped], fields) = (begun.elapsed().as_secs_f64(), live.frames(), live.statistics().fields);
         let fields_per_s = fields as f64 / seconds;
         report.results.push(PipelineTimes { size, network_size, frames, dropped, fields, fields_per_s, stages: live.latency() });

@@ -4,8 +4,9 @@
 //! Frame ─ decode ─► network ─► mask, quality, distance ─ encode ─► pictures on the disk ─► Monitor ─► row on the disk ─► Recent, Mosaic, events
 //! ```
 //!
-//! [`Live::process`] is this line. A field is told of only when it is kept.
+//! [`Live::process`] is this line; a scan takes its two halves, to ask the controller in between. A field is told of only when it is kept.
 
+mod draft;
 mod labels;
 mod latency;
 mod mosaic;
@@ -15,6 +16,7 @@ mod run;
 mod seen;
 mod statistics;
 
+pub(crate) use draft::{Arrival, Verdict};
 pub use labels::NameLabels;
 pub use latency::{Latency, StageLatency};
 pub use mosaic::MosaicView;
@@ -24,18 +26,16 @@ pub use seen::Seen;
 pub use statistics::{LabelPoint, LabelView, StatisticsView};
 
 use crate::error::{Error, one_line};
-use crate::field::PixelSize;
-use crate::output::{NOTICE, Timings, png};
-use crate::segment::{Clock, Segmenter};
-use crate::session::{FieldRecord, Kind, SessionRecord, SessionStore, StageTimes, utc_text};
+use crate::output::{NOTICE, png};
+use crate::segment::Segmenter;
+use crate::session::{FieldRecord, Kind, SessionRecord, SessionStore, utc_text};
 use crate::source::{Frame, Policy};
 use image::ExtendedColorType;
-use lsr_core::{BlockMoments, MonitorConfig, U8Sums};
+use lsr_core::{BlockMoments, MonitorConfig};
 use mosaic::Mosaic;
 use recent::Recent;
-use seen::Pixels;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use statistics::Statistics;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,6 +70,8 @@ pub struct LiveSettings {
     pub max_pixels: u64,
     /// Whether fields wait for a broker to take them.
     pub tell: bool,
+    /// What a scan does besides; none where no stage is sent anywhere.
+    pub scan: Option<Value>,
 }
 
 /// What is said of a field from outside.
@@ -155,32 +157,32 @@ impl Live {
     /// # Errors
     /// [`Error::OutputFolder`], [`Error::Store`]; [`Error::Moments`] for a prior or a monitor that core refuses.
     pub fn begin(segmenter: Segmenter, settings: LiveSettings) -> Result<Self, Error> {
-        let statistics = Statistics::new(&settings.prior, settings.monitor)?;
-        let card = segmenter.model().card();
-        let described = json!({
-            "segmentation": segmenter.settings(),
-            "keep": settings.keep,
-            "policy": match settings.policy {
-                Policy::Newest => "newest",
-                Policy::Every => "every",
-            },
-            "labels": settings.labels,
-            "prior": settings.prior,
-            "monitor": settings.monitor,
-            "max_pixels": settings.max_pixels,
-        });
-        let session = SessionRecord {
-            id: SessionStore::new_id(&settings.folder)?,
-            begun_utc: utc_text(SystemTime::now()),
-            device: settings.device.clone(),
-            source: settings.source.clone(),
-            settings: described,
-            model_sha256: card.sha256.clone(),
-            model: serde_json::to_value(card).unwrap_or_default(),
-            lsr_edge: crate::VERSION.to_owned(),
-            notice: NOTICE.to_owned(),
-        };
+        let session = described(&segmenter, &settings, SessionStore::new_id(&settings.folder)?);
         let store = SessionStore::begin(&settings.folder, session.clone(), settings.tell)?;
+        Self::of(segmenter, settings, session, store)
+    }
+
+    /// Goes on with a session that has ended, and says which fields it has. What was counted then is counted again.
+    ///
+    /// # Errors
+    /// [`Error::OtherSession`], [`Error::Store`], [`Error::Moments`].
+    pub fn go_on(segmenter: Segmenter, settings: LiveSettings, session: SessionRecord) -> Result<(Self, Vec<FieldRecord>), Error> {
+        let wanted = described(&segmenter, &settings, session.id.clone());
+        let (store, fields) = SessionStore::go_on(&settings.folder, &session, &wanted, settings.tell)?;
+        let live = Self::of(segmenter, settings, session, store)?;
+        let mut journal = live.journal();
+        for field in &fields {
+            let block = BlockMoments::from_u8_sums(field.sums())?;
+            let judged = journal.statistics.judge(field, &block)?;
+            journal.statistics.take(field, &block, judged);
+        }
+        drop(journal);
+        live.numbers.store(fields.iter().map(|field| field.number).max().unwrap_or(0), Ordering::Relaxed);
+        Ok((live, fields))
+    }
+
+    fn of(segmenter: Segmenter, settings: LiveSettings, session: SessionRecord, store: SessionStore) -> Result<Self, Error> {
+        let statistics = Statistics::new(&settings.prior, settings.monitor)?;
         let threshold = RwLock::new(segmenter.settings().threshold);
         let journal = Journal { store, statistics, mosaic: Mosaic::new(), latency: Latency::new()? };
         Ok(Self {
@@ -212,81 +214,8 @@ impl Live {
     }
 
     fn processed(&self, frame: Frame, given: &Given) -> Result<Arc<Seen>, Error> {
-        let taken = Instant::now();
-        let mut times = StageTimes { capture: milliseconds(taken - frame.seen), ..StageTimes::default() };
-        let mut clock = Clock(taken);
-        let Frame { name, picture, seen, utc, position, pixel_size } = frame;
-        let given_size = given.um_per_px.map(PixelSize::of_request);
-        let pixel_size = pixel_size.or(given_size).unwrap_or_else(|| self.segmenter.pixel_size());
-        let input_sha256 = picture.sha256();
-        let field = picture.field(pixel_size, self.settings.max_pixels)?;
-        times.decode = clock.lap();
-
-        let threshold = self.threshold();
-        let mut timings = Timings::default();
-        let found = self.segmenter.find(&field, threshold, &mut timings, &|_| ())?;
-        clock.lap();
-        times.inference = timings.resample + timings.inference;
-        times.mask = timings.training_distance + timings.mask;
-
-        let (width, height) = field.image.dimensions();
-        let pixels = Pixels::new(field.image, found.probability, found.mask);
-        let encode = |&kind: &Kind| Ok((kind, pixels.png(kind)?));
-        let keep = self.settings.keep.iter().map(encode).collect::<Result<Vec<_>, Error>>()?;
-        times.encode = clock.lap();
-
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
-        let write =
-            |(kind, bytes): &(Kind, Arc<[u8]>)| SessionStore::write_picture(&self.settings.folder, &self.session.id, number, *kind, bytes);
-        let artefacts = keep.iter().map(write).collect::<Result<_, _>>()?;
-        let mut sums = U8Sums::default();
-        sums.push_row(&pixels.probability);
-        let block = BlockMoments::from_u8_sums(sums)?;
-        let label = given.label.or_else(|| self.settings.labels.of(&name));
-        let mut record = FieldRecord {
-            session: self.session.id.clone(),
-            number,
-            name,
-            seen_utc: utc_text(utc),
-            seen_ms: milliseconds(seen.saturating_duration_since(self.begun)),
-            input_sha256,
-            width,
-            height,
-            um_per_px: pixel_size.um_per_px,
-            um_per_px_source: pixel_size.source.words(),
-            position,
-            threshold,
-            pixels: sums.pixels,
-            sum: sums.sum,
-            sum_of_squares: sums.sum_of_squares,
-            cancer: found.cancer,
-            quality: found.quality,
-            training_distance: found.training_distance,
-            label,
-            z_score: None,
-            alarm: None,
-            artefacts,
-            times_ms: times,
-            model_sha256: self.session.model_sha256.clone(),
-            lsr_edge: crate::VERSION.to_owned(),
-            notice: NOTICE.to_owned(),
-        };
-
-        let mut journal = self.journal();
-        let judged = journal.statistics.judge(&record, &block)?;
-        record.z_score = judged.as_ref().map(statistics::Judged::z_score);
-        record.alarm = judged.as_ref().and_then(statistics::Judged::alarm);
-        journal.store.add(&record)?;
-        let store = clock.lap();
-        journal.statistics.take(&record, &block, judged);
-        if let Some(position) = record.position {
-            journal.mosaic.place(position, record.um_per_px, &pixels.image, &pixels.mask);
-        }
-        let field = Arc::new(Seen::new(record, pixels));
-        self.recent.push(Arc::clone(&field));
-        self.tell(LiveEvent::Field { number, alarm: field.record().alarm.is_some() });
-        journal.latency.add(&times, [store, clock.lap()], milliseconds(seen.elapsed()));
-        Ok(field)
+        let arrival = self.arrival(frame, given)?;
+        self.keep(self.look(arrival)?, None)
     }
 
     /// Tells of a frame that became no field.
@@ -421,7 +350,36 @@ impl Live {
     }
 }
 
+/// The session, as it is kept.
+fn described(segmenter: &Segmenter, settings: &LiveSettings, id: String) -> SessionRecord {
+    let card = segmenter.model().card();
+    let described = json!({
+        "segmentation": segmenter.settings(),
+        "keep": settings.keep,
+        "policy": match settings.policy {
+            Policy::Newest => "newest",
+            Policy::Every => "every",
+        },
+        "labels": settings.labels,
+        "prior": settings.prior,
+        "monitor": settings.monitor,
+        "max_pixels": settings.max_pixels,
+        "scan": settings.scan,
+    });
+    SessionRecord {
+        id,
+        begun_utc: utc_text(SystemTime::now()),
+        device: settings.device.clone(),
+        source: settings.source.clone(),
+        settings: described,
+        model_sha256: card.sha256.clone(),
+        model: serde_json::to_value(card).unwrap_or_default(),
+        lsr_edge: crate::VERSION.to_owned(),
+        notice: NOTICE.to_owned(),
+    }
+}
+
 /// Milliseconds to a microsecond.
-fn milliseconds(time: Duration) -> f64 {
+pub(crate) fn milliseconds(time: Duration) -> f64 {
     time.as_micros() as f64 / 1000.0
 }

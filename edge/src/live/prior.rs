@@ -1,5 +1,6 @@
 //! The count prior of the labels, as `lsr-train prior estimate` writes it.
 
+use crate::digest::sha256;
 use crate::error::Error;
 use crate::read::read_file;
 use lsr_core::{Count, CountPrior};
@@ -12,8 +13,8 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Class of cancer; class 0 is everything else.
 const CANCER: usize = 1;
 
-/// Mean and standard deviation of the count of cancer, by label.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// Mean and standard deviation of the count of cancer, by label; none of any label by default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct CountTable(BTreeMap<u8, Count<f64>>);
 
 /// A row of a prior file.
@@ -54,6 +55,11 @@ impl CountTable {
             return Err(bad("it has no row of class 1, cancer".to_owned()));
         }
         Ok(Self(table))
+    }
+
+    /// SHA-256 of its rows as JSON.
+    pub fn sha256(&self) -> String {
+        sha256(&serde_json::to_vec(self).unwrap_or_default())
     }
 
     /// Labels with their counts.

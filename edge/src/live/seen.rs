@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::mask::Mask;
-use crate::output::{overlay, png};
+use crate::output::{Region, overlay, png, regions};
 use crate::session::{FieldRecord, Kind};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, RgbImage};
@@ -20,7 +20,7 @@ pub(super) struct Pixels {
     /// `round(255 p)`.
     pub(super) probability: Vec<u8>,
     pub(super) mask: Mask,
-    encoded: [OnceLock<Arc<[u8]>>; 4],
+    encoded: [OnceLock<Arc<[u8]>>; 5],
 }
 
 /// A field that is kept.
@@ -44,13 +44,13 @@ impl Pixels {
     /// # Errors
     /// [`Error::Write`].
     pub(super) fn png(&self, kind: Kind) -> Result<Arc<[u8]>, Error> {
-        let name = Path::new(kind.name());
-        let (place, pixels, color) = match kind {
-            Kind::Mask => (0, &self.mask.to_u8(), ExtendedColorType::L8),
-            Kind::Probability => (1, &self.probability, ExtendedColorType::L8),
-            Kind::Frame => (2, self.image.as_raw(), ExtendedColorType::Rgb8),
-        };
-        self.once(place, || png(name, pixels, self.size(), color))
+        let encode = |pixels: &[u8], color| png(Path::new(kind.name()), pixels, self.size(), color);
+        match kind {
+            Kind::Mask => self.once(0, || encode(&self.mask.to_u8(), ExtendedColorType::L8)),
+            Kind::Probability => self.once(1, || encode(&self.probability, ExtendedColorType::L8)),
+            Kind::Frame => self.once(2, || encode(self.image.as_raw(), ExtendedColorType::Rgb8)),
+            Kind::Overlay => self.once(3, || encode(overlay(self.image.clone(), &self.mask).as_raw(), ExtendedColorType::Rgb8)),
+        }
     }
 
     /// What the camera saw, for a page.
@@ -58,7 +58,7 @@ impl Pixels {
     /// # Errors
     /// [`Error::Write`].
     fn jpeg(&self) -> Result<Arc<[u8]>, Error> {
-        self.once(3, || {
+        self.once(4, || {
             let mut bytes = Vec::new();
             let encoded = JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY).encode_image(&self.image);
             encoded.map_err(|error| Error::Write { path: "frame.jpg".into(), source: io::Error::other(error) })?;
@@ -99,21 +99,18 @@ impl Seen {
         self.pixels.png(kind)
     }
 
+    /// The mask's regions.
+    pub(crate) fn regions(&self) -> Vec<Region> {
+        let Pixels { image, mask, probability, .. } = &self.pixels;
+        regions(mask.pixels(), image.width() as usize, probability)
+    }
+
     /// What the camera saw as JPEG.
     ///
     /// # Errors
     /// [`Error::Write`].
     pub fn jpeg(&self) -> Result<Arc<[u8]>, Error> {
         self.pixels.jpeg()
-    }
-
-    /// What the camera saw with the mask.
-    ///
-    /// # Errors
-    /// [`Error::Write`].
-    pub fn overlay_png(&self) -> Result<Vec<u8>, Error> {
-        let drawn = overlay(self.pixels.image.clone(), &self.pixels.mask);
-        png(Path::new("overlay.png"), drawn.as_raw(), self.pixels.size(), ExtendedColorType::Rgb8)
     }
 
     pub(super) fn bytes(&self) -> usize {

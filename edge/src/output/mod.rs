@@ -17,7 +17,7 @@ pub(crate) use outline::{Outliner, Region, regions};
 pub(crate) use overlay::{TINT, TINT_WEIGHT, dilate, mix, overlay};
 pub(crate) use pyramid::{About, Reduce, pyramid_bytes, write_pyramid};
 pub use record::NOTICE;
-pub(crate) use record::{InputRecord, NetworkRecord, Record, Settings, Timings};
+pub(crate) use record::{Began, InputRecord, NetworkRecord, Record, Settings, Timings};
 pub(crate) use table::write_tables;
 
 use crate::error::Error;
@@ -46,22 +46,6 @@ pub(crate) enum Existing {
     Same,
     /// The same image with another model, other settings or another version.
     Different,
-}
-
-/// Which pictures of an image are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Pictures {
-    /// `NAME.mask.png`.
-    pub mask: bool,
-    /// `NAME.probability.png`.
-    pub probability: bool,
-    /// `NAME.overlay.png`.
-    pub overlay: bool,
-}
-
-impl Pictures {
-    /// All three.
-    pub const ALL: Self = Self { mask: true, probability: true, overlay: true };
 }
 
 impl OutputFiles {
@@ -120,11 +104,17 @@ impl OutputFiles {
         self.folder.join(format!("{}.{extension}", self.name))
     }
 
-    /// What is there already.
+    /// What is there already, and whether it is about the same image, model, settings, and whatever else a record names at these places.
     ///
     /// # Errors
     /// [`Error::OtherImage`] for a record of another image, or for a JSON file that is no record of ours: neither is overwritten unasked.
-    pub(crate) fn existing(&self, input_sha256: &str, model_sha256: &str, settings: &Value) -> Result<Existing, Error> {
+    pub(crate) fn existing(
+        &self,
+        input_sha256: &str,
+        model_sha256: &str,
+        settings: &Value,
+        others: &[(&str, Value)],
+    ) -> Result<Existing, Error> {
         let path = self.record();
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -139,7 +129,9 @@ impl OutputFiles {
         }
         let same = text_at("/model/sha256") == Some(model_sha256)
             && text_at("/lsr_edge") == Some(crate::VERSION)
-            && record.pointer("/settings") == Some(settings);
+            && record.pointer("/settings") == Some(settings)
+            // A slide without tissue has nothing there.
+            && others.iter().all(|(pointer, value)| record.pointer(pointer).is_none_or(|there| there == value));
         Ok(if same { Existing::Same } else { Existing::Different })
     }
 
@@ -151,32 +143,15 @@ impl OutputFiles {
         removed(self.record())
     }
 
-    /// Writes pictures, and gives their paths.
+    /// Writes the three pictures.
     ///
     /// # Errors
     /// [`Error::Write`].
-    pub(crate) fn write_pictures(
-        &self,
-        image: RgbImage,
-        mask: &Mask,
-        probability_u8: &[u8],
-        which: Pictures,
-    ) -> Result<Vec<PathBuf>, Error> {
+    pub(crate) fn write_pictures(&self, image: RgbImage, mask: &Mask, probability_u8: &[u8]) -> Result<(), Error> {
         let size = [image.width(), image.height()];
-        let mut written = Vec::new();
-        if which.mask {
-            write_png(&self.mask(), &mask.to_u8(), size, ExtendedColorType::L8)?;
-            written.push(self.mask());
-        }
-        if which.probability {
-            write_png(&self.probability(), probability_u8, size, ExtendedColorType::L8)?;
-            written.push(self.probability());
-        }
-        if which.overlay {
-            write_png(&self.overlay(), overlay::overlay(image, mask).as_raw(), size, ExtendedColorType::Rgb8)?;
-            written.push(self.overlay());
-        }
-        Ok(written)
+        write_png(&self.mask(), &mask.to_u8(), size, ExtendedColorType::L8)?;
+        write_png(&self.probability(), probability_u8, size, ExtendedColorType::L8)?;
+        write_png(&self.overlay(), overlay::overlay(image, mask).as_raw(), size, ExtendedColorType::Rgb8)
     }
 
     /// Writes the mask's regions.

@@ -1,11 +1,15 @@
 //! The record of one image, `NAME.json`: what was found, and everything that it follows from.
 
 use crate::field::PixelSizeSource;
+use crate::low_resolution::LowResolution;
 use crate::mask::CancerFraction;
 use crate::model::Card;
 use crate::quality::Quality;
+use crate::session::utc_text;
 use crate::training_distance::TrainingDistance;
+use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
+use std::time::SystemTime;
 
 /// What every record says first.
 pub const NOTICE: &str = "research use only: not a medical device, not for diagnosis";
@@ -19,8 +23,12 @@ pub(crate) struct Record<'a> {
     pub(crate) lsr_edge: &'static str,
     /// The image.
     pub(crate) input: InputRecord,
+    /// When work on it began.
+    pub(crate) began: Began,
     /// What was found.
     pub(crate) cancer: CancerFraction,
+    /// Whether it agrees with the label that the image was given.
+    pub(crate) low_resolution: LowResolution,
     /// Regions of the mask, each a polygon in `NAME.geojson`.
     pub(crate) regions: usize,
     /// Whether it is fit to be judged; an unfit one has masks too, but is not to be counted.
@@ -35,6 +43,23 @@ pub(crate) struct Record<'a> {
     pub(crate) model: &'a Card,
     /// Where the time went.
     pub(crate) timings_ms: Timings,
+}
+
+/// When work on an input began, by the wall clock, which may be set, and by the clock that is not: seconds since the machine was started.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Began {
+    /// RFC 3339.
+    utc: String,
+    /// Seconds, to a millisecond.
+    monotonic_s: f64,
+}
+
+impl Began {
+    pub(crate) fn now() -> Self {
+        let monotonic = clock_gettime(ClockId::Monotonic);
+        let milliseconds = (monotonic.tv_nsec as f64 / 1e6).floor();
+        Self { utc: utc_text(SystemTime::now()), monotonic_s: monotonic.tv_sec as f64 + milliseconds / 1000.0 }
+    }
 }
 
 /// The image.

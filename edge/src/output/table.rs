@@ -12,7 +12,7 @@ use std::path::Path;
 const MAX_RECORD_BYTES: u64 = 64 << 20;
 
 /// Columns, and where a record has them.
-const COLUMNS: [(&str, &str); 26] = [
+const COLUMNS: [(&str, &str); 30] = [
     ("input", "/input/path"),
     ("input_sha256", "/input/sha256"),
     ("width_px", "/input/width"),
@@ -24,6 +24,10 @@ const COLUMNS: [(&str, &str); 26] = [
     ("mask_fraction", "/cancer/mask_fraction"),
     ("mask_area_mm2", "/cancer/mask_area_mm2"),
     ("image_area_mm2", "/cancer/image_area_mm2"),
+    ("label", "/low_resolution/label"),
+    ("z_score", "/low_resolution/z_score"),
+    ("agrees", "/low_resolution/agrees"),
+    ("likeliest_label", "/low_resolution/likeliest"),
     ("regions", "/regions"),
     ("fit", "/quality/fit"),
     ("unfit", "/quality/unfit"),

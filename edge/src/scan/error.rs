@@ -45,35 +45,21 @@ pub enum ScanError {
         /// What is wrong.
         problem: String,
     },
-    /// A folder with another scan, or with this one.
-    #[error("{} holds a scan: --resume goes on with it, another --output begins another one", folder.display())]
-    Exists {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// Nothing to go on with.
-    #[error("{} does not exist: there is no scan to resume; leave out --resume to begin one", path.display())]
-    NothingToResume {
-        /// The `scan.json` that was looked for.
-        path: PathBuf,
-    },
-    /// Another scan than the one to go on with.
-    #[error("{} is about another scan: {differences}; a scan goes on with the plan, settings, model and version that it was begun with", path.display())]
-    Differs {
-        /// The `scan.json`.
-        path: PathBuf,
-        /// What differs: name, value there, value here.
-        differences: String,
-    },
-    /// A record that cannot be used.
-    #[error("{}{}: {problem}", path.display(), line.map(|line| format!(", line {line}")).unwrap_or_default())]
-    Record {
+    /// A plan's file that cannot be used.
+    #[error("plan {}: {problem}", path.display())]
+    PlanFile {
         /// The file.
         path: PathBuf,
-        /// Its line.
-        line: Option<usize>,
         /// What is wrong.
         problem: String,
+    },
+    /// A source whose frames do not come by themselves.
+    #[error(
+        "a scan needs a camera that takes a picture at every pulse (watch:FOLDER, camera:PIPELINE or rgb:WIDTHxHEIGHT), not {source_name}"
+    )]
+    NoCamera {
+        /// The source.
+        source_name: String,
     },
     /// Axes that do not know where they are, at the beginning.
     #[error("the stage is not homed: `lsr-edge stage home` first, or --home")]
@@ -110,7 +96,7 @@ pub enum ScanError {
 
 fn camera(pulses: u32, seconds: f64, bright: Option<f64>) -> String {
     let found = match bright {
-        None => "no frame came: does the camera's program run, and does it write a new file for each pulse into --frames?".to_owned(),
+        None => "no frame came: does the camera's program run, and does each pulse give it a new frame?".to_owned(),
         Some(level) => format!(
             "the frames that came were not dark (mean level {level:.0} of 255): does --light name the light of the camera, is it the only one, \
              and does each pulse give its own frame at once?"

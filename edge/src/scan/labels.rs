@@ -59,16 +59,17 @@ impl Labels {
         }
     }
 
-    /// The largest label.
-    pub(super) fn largest(&self) -> Option<u8> {
-        match self {
-            Self::None => None,
-            Self::All(label) => Some(*label),
-            Self::Each(labels) => labels.iter().flatten().copied().max(),
-        }
+    /// All labels that a field can have.
+    pub(super) fn all(&self) -> impl Iterator<Item = u8> + '_ {
+        let (one, each) = match self {
+            Self::None => (None, &[][..]),
+            Self::All(label) => (Some(*label), &[][..]),
+            Self::Each(labels) => (None, labels.as_slice()),
+        };
+        each.iter().flatten().copied().chain(one)
     }
 
-    /// For `scan.json`: one label, a list by field, or null.
+    /// For the session: one label, a list by field, or null.
     pub(super) fn describe(&self) -> Value {
         match self {
             Self::None => Value::Null,

@@ -4,10 +4,11 @@ use super::clock::Clock;
 use super::error::ScanError;
 use super::mark::brightness;
 use super::scanner::{REST, Scanner};
-use super::store::FieldTimes;
-use super::worker::{Job, ms};
+use super::worker::Job;
 use crate::error::one_line;
 use crate::field::MAX_PIXELS;
+use crate::live::milliseconds;
+use crate::session::ScanTimes;
 use crate::source::Frame;
 use crate::stage::StageError;
 use crate::stage::wire::{Ending, ErrorCode, Event, Exposure, ScanPlan};
@@ -48,12 +49,12 @@ impl Scanner<'_> {
                 }
                 Visit::Taken { frame, exposure, exposed, over: ended } => {
                     over = ended;
-                    let (travel, waited) = (ms(exposed.duration_since(clock.asked)), ms(exposed.elapsed()));
+                    let (travel, waited) = (milliseconds(exposed.duration_since(clock.asked)), milliseconds(exposed.elapsed()));
                     // The stage goes on while the frame is looked at.
                     if visit < last && !over {
                         clock = self.go_on()?;
                     }
-                    if let Err(reason) = self.take(field, frame, exposure, FieldTimes { travel, frame: waited, ..FieldTimes::default() }) {
+                    if let Err(reason) = self.take(field, frame, exposure, ScanTimes { travel, frame: waited, ..ScanTimes::default() }) {
                         self.doubt(field, &reason);
                         break;
                     }
@@ -146,21 +147,21 @@ impl Scanner<'_> {
     }
 
     /// Takes a frame for a field's, and holds the field back until the next pulse. Otherwise says why not.
-    fn take(&mut self, field: u32, frame: Frame, exposure: Exposure, mut times: FieldTimes) -> Result<(), String> {
+    fn take(&mut self, field: u32, frame: Frame, exposure: Exposure, times: ScanTimes) -> Result<(), String> {
         let begun = Instant::now();
-        let name = frame.name;
+        let Frame { name, picture, seen, utc, .. } = frame;
         let refused = |reason: String| format!("its frame {name} cannot be used: {reason}");
-        let frame_sha256 = frame.picture.sha256();
-        let picture = frame.picture.field(self.segmenter.pixel_size(), MAX_PIXELS).map_err(|error| refused(one_line(&error)))?;
+        let frame_sha256 = picture.sha256();
+        let picture = picture.field(self.pixel_size, MAX_PIXELS).map_err(|error| refused(one_line(&error)))?;
         let level = brightness(&picture.image);
         if level <= self.dark_limit() {
             return Err(refused(format!("its mean level {level:.0} of 255 is that of darkness")));
         }
-        times.decode = ms(begun.elapsed());
+        let decode_ms = milliseconds(begun.elapsed());
         let taken = Instant::now();
         self.visits.take(field);
         let (visits, boot) = (self.visits.count(field), self.boot.unwrap_or_default());
-        self.held = Some(Job { field, visits, exposure, boot, frame: name, frame_sha256, picture, times, taken });
+        self.held = Some(Job { field, visits, exposure, boot, frame: name, frame_sha256, picture, seen, utc, times, decode_ms, taken });
         Ok(())
     }
 }

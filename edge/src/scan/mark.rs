@@ -34,7 +34,7 @@ impl Scanner<'_> {
             let until = Instant::now() + self.settings.frame_timeout;
             while let Some(frame) = self.next_frame(until)? {
                 let name = frame.name;
-                match frame.picture.field(self.segmenter.pixel_size(), MAX_PIXELS).map(|picture| brightness(&picture.image)) {
+                match frame.picture.field(self.pixel_size, MAX_PIXELS).map(|picture| brightness(&picture.image)) {
                     Ok(level) if level <= self.dark_limit() => {
                         self.dark.get_or_insert(level);
                         if pulse > 1 {

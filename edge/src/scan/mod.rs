@@ -4,7 +4,8 @@
 //! Visits ─ which field is next ─► Scanner ─ ScanPlan, one pulse at a time ─► stage::Controller ─► FieldExposed ─┐
 //!    ▲                                            Source ─► one frame ──────────────────────────────────────────┴► field ─ queue ─┐
 //!    └── once more, a bounded number of times ◄── missing, doubled, too dark                                                      │
-//! fields.jsonl ◄─ Store ◄─ Row ◄─ z-score, alarm ◄─ stage::Controller ◄─ sums ◄─ masks, probabilities ◄─ Segmenter ◄─ Worker ◄────┘
+//!    └── once more, where the count is unlikely ◄─────────── z-score, alarm ◄─ monitor of the controller or of this program ◄─ Worker ◄┘
+//!                                    session::SessionStore ◄─ live::Live::keep ◄───────────────────────────────────────────────┘
 //! ```
 //!
 //! # Which frame belongs to which field
@@ -26,12 +27,9 @@
 //!
 //! # What is left behind
 //!
-//! | file | when |
-//! |---|---|
-//! | `scan.json` | first: plan, settings, model, version; a run that goes on must have the same |
-//! | `rROW-cCOLUMN.mask.png`, `.probability.png`, `.overlay.png` | as a field is segmented, whole or not at all |
-//! | `fields.jsonl` | one [`Row`] a field, written through to the disk after its pictures; a torn last line is cut off by the next run |
-//! | `summary.json` | last: [`Summary`] |
+//! A session in a [store](crate::session), whose settings have the plan and whose fields have their [`ScanPlace`](crate::session::ScanPlace): place, pulse,
+//! visits. A field's pictures are on the disk before its row is, so a run that goes on visits what is missing and nothing else. `summary.json` in the
+//! session's folder is the [`Summary`], written last.
 
 mod clock;
 mod describe;
@@ -39,15 +37,16 @@ mod error;
 mod labels;
 mod leg;
 mod mark;
+mod plan_file;
 mod run;
 mod scanner;
-mod store;
 mod summary;
+mod useq;
 mod visits;
 mod worker;
 
 pub use error::ScanError;
 pub use labels::Labels;
-pub use run::{ScanSettings, Told, run};
-pub use store::{FieldTimes, Row, Store};
+pub use plan_file::PlanFile;
+pub use run::{Judge, ScanSettings, Told, run};
 pub use summary::{FailedField, LabelSummary, RegionFraction, Summary, ThisRun};

@@ -4,38 +4,75 @@ use super::describe::{describe, recorded_z};
 use super::error::ScanError;
 use super::labels::Labels;
 use super::scanner::{Scanned, Scanner};
-use super::store::{Row, Store};
 use super::summary::{self, Summary};
 use super::visits::Visits;
 use super::worker::{Job, Worker};
 use crate::error::Error;
-use crate::output::{NOTICE, Pictures};
+use crate::live::{CountTable, Live, LiveSettings, NameLabels};
+use crate::output::{NOTICE, write_whole};
 use crate::segment::Segmenter;
-use crate::source::Source;
+use crate::session::{FieldRecord, Kind, SessionRecord, Sessions};
+use crate::source::{Policy, Source};
 use crate::stage::wire::ScanPlan;
-use crate::stage::{Controller, Port, Timing};
-use std::sync::mpsc::{Receiver, sync_channel};
+use crate::stage::{Controller, Port, Timing, Um};
+use lsr_core::MonitorConfig;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 /// Fields that may wait to be segmented; the stage waits when there are more.
 const QUEUE: usize = 4;
+
+/// Who holds fields against the count prior.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judge {
+    /// The monitor on the controller, by the prior that it was built with. It counts every look at a field.
+    Controller,
+    /// This program, by the session's prior. It counts a field when it is kept.
+    Host,
+}
+
+impl Judge {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Controller => "controller",
+            Self::Host => "host",
+        }
+    }
+}
 
 /// What is scanned, and how.
 #[derive(Debug, Clone)]
 pub struct ScanSettings {
     /// The grid, with a light. Where it names no z, fields have that of the scan that is resumed, or the present one. Its first visit is not asked.
     pub plan: ScanPlan,
-    /// Which fields are held against the prior on the controller.
+    /// Where the plan comes from: its file's name, SHA-256 and format; null for flags.
+    pub plan_file: Value,
+    /// Low-resolution classes of the fields.
     pub labels: Labels,
-    /// Which pictures of each field are written.
-    pub pictures: Pictures,
+    /// Who holds them against the prior.
+    pub judge: Judge,
+    /// The host's prior.
+    pub prior: CountTable,
+    /// When the host raises an alarm.
+    pub monitor: MonitorConfig<f64>,
+    /// A field whose count lies more standard deviations from its label's is looked at once more before it is kept.
+    pub repeat_beyond: Option<f64>,
+    /// Name of this device.
+    pub device: String,
+    /// Where the frames come from, in words.
+    pub source: String,
+    /// Which pictures of each field are kept.
+    pub keep: Vec<Kind>,
     /// Home the stage where it is not homed, at the beginning and after a reset of the controller.
     pub home: bool,
-    /// Go on with the scan in the output folder.
+    /// Go on with the last scan in the store.
     pub resume: bool,
     /// How long a frame may take after its pulse.
     pub frame_timeout: Duration,
-    /// How often a field is visited again.
+    /// How often a field is visited again whose frame is missing or doubtful.
     pub repeats: u32,
 }
 
@@ -44,18 +81,20 @@ pub struct ScanSettings {
 pub enum Told<'a> {
     /// The first field comes.
     Begun {
+        /// The session.
+        session: &'a str,
         /// Fields that were done before.
         done: usize,
         /// Fields of the plan.
         fields: u32,
     },
-    /// A field is done.
-    Row(&'a Row),
+    /// A field is kept.
+    Field(&'a FieldRecord),
     /// Something that a person should know.
     Note(&'a str),
 }
 
-/// Scans, segments and records every field of a plan. `segmenter` names the output folder and has the wish to stop.
+/// Scans, segments and keeps every field of a plan. `segmenter` names the store's folder and has the wish to stop.
 ///
 /// # Errors
 /// [`ScanError`]: everything after which a scan cannot go on by itself. Fields whose frames never came are no error but are in the summary.
@@ -63,60 +102,127 @@ pub fn run(
     port: Port,
     timing: Timing,
     source: &mut dyn Source,
-    segmenter: &Segmenter,
+    segmenter: Segmenter,
     settings: &ScanSettings,
     tell: &(dyn Fn(Told<'_>) + Sync),
 ) -> Result<Summary, ScanError> {
     let begun = Instant::now();
     // What can be refused without the controller is refused before it is asked for anything.
-    let (folder, fields) = (segmenter.output(), settings.plan.fields());
+    if !source.is_live() {
+        return Err(ScanError::NoCamera { source_name: settings.source.clone() });
+    }
+    let (folder, fields) = (segmenter.output().to_owned(), settings.plan.fields());
     let light = settings.plan.light.filter(|light| light.permille > 0).ok_or(ScanError::NoLight)?;
     let visits = Visits::new(&settings.plan, settings.repeats)?;
-    let open = |z| Store::open(folder, &describe(settings, segmenter, z), fields, settings.resume);
-    let (z, store) = if settings.resume {
-        let z = settings.plan.z.or(recorded_z(&Store::read_scan(folder)?)).unwrap_or_default();
-        (Some(z), Some(open(z)?))
-    } else {
-        Store::refuse_existing(folder)?;
-        (settings.plan.z, None)
-    };
+    if let (Judge::Host, Some(label)) = (settings.judge, settings.labels.all().find(|&label| !settings.prior.has(label))) {
+        return Err(Error::NotInPrior { label }.into());
+    }
+    let (pixel_size, interrupt) = (segmenter.pixel_size(), segmenter.interrupt().clone());
+    let earlier = if settings.resume { Some(Sessions::open(&folder)?.last_scan()?) } else { None };
+    let mut z = settings.plan.z;
+    let mut opened = None;
+    let mut segmenter = Some(segmenter);
+    if let Some(session) = earlier {
+        let known_z = z.or(recorded_z(&session)).unwrap_or_default();
+        z = Some(known_z);
+        opened =
+            segmenter.take().map(|segmenter| Live::go_on(segmenter, live_settings(settings, &folder, known_z), session)).transpose()?;
+    }
 
     let controller = Controller::connect(port, timing)?;
-    check_labels(&settings.labels, controller.ping()?.labels)?;
+    let known = controller.ping()?.labels;
+    if let (Judge::Controller, Some(label)) = (settings.judge, settings.labels.all().find(|&label| label >= known)) {
+        return Err(ScanError::UnknownLabel { label, labels: known });
+    }
     let (queue, jobs) = sync_channel(QUEUE);
-    let mut scanner = Scanner::new(&controller, source, segmenter, settings, light, visits, queue, tell);
-    let store = scanner.begin(z, |z| store.map_or_else(|| open(z), Ok))?;
-    let before = store.rows().len();
-    tell(Told::Begun { done: before, fields });
+    let (done, answers) = channel();
+    let mut scanner = Scanner::new(&controller, source, pixel_size, interrupt, settings, light, visits, (queue, answers), tell);
+    let z = scanner.begin(z)?;
+    if let Some(segmenter) = segmenter {
+        opened = Some((Live::begin(segmenter, live_settings(settings, &folder, z))?, Vec::new()));
+    }
+    let Some((live, before)) = opened else { return Err(ScanError::WorkerEnded) };
+    for place in summary::places(&before) {
+        scanner.known(place.field);
+    }
+    tell(Told::Begun { session: &live.session().id, done: before.len(), fields });
 
-    let (pictures, columns) = (settings.pictures, settings.plan.columns.into());
-    let worker = Worker { segmenter, controller: &controller, pictures, columns, labels: &settings.labels, tell, asks: true, store };
-    let (store, mut scanned) = in_parallel(scanner, worker, jobs)?;
-    scanned.counts.fields = store.rows().len() - before;
+    let worker = Worker {
+        live: &live,
+        controller: &controller,
+        judge: settings.judge,
+        repeat_beyond: settings.repeat_beyond,
+        columns: settings.plan.columns.into(),
+        labels: &settings.labels,
+        tell,
+        asks: true,
+        unlikely: HashMap::new(),
+        done,
+    };
+    let mut scanned = in_parallel(scanner, worker, jobs)?;
+    let kept = all_fields(&folder, live.session())?;
+    scanned.counts.fields = kept.len() - before.len();
     scanned.counts.seconds = begun.elapsed().as_secs_f64();
-    let rows = store.rows();
+    let moments = |label| (settings.judge == Judge::Controller).then(|| controller.moments(label).ok()).flatten();
     let summary = Summary {
         notice: NOTICE,
         lsr_edge: crate::VERSION,
-        scan_sha256: store.scan_sha256().to_owned(),
+        session: live.session().id.clone(),
+        model_sha256: live.session().model_sha256.clone(),
         fields,
-        every_field_once: summary::once(rows, fields),
+        every_field_once: summary::once(&kept, fields),
         failed: scanned.failed,
-        repeats: rows.iter().map(|row| u64::from(row.visits.saturating_sub(1))).sum(),
-        controller_starts: summary::starts(rows),
-        cancer: summary::region(rows)?,
-        unfit_fields: rows.iter().filter(|row| !row.is_fit()).count(),
-        flagged_fields: summary::flagged(rows),
-        labels: summary::labels(rows, |label| controller.moments(label).ok()),
-        mean_times_ms: summary::mean_times(rows),
+        repeats: summary::places(&kept).map(|scan| u64::from(scan.visits.saturating_sub(1))).sum(),
+        unlikely_fields: summary::places(&kept).filter(|scan| !scan.unlikely.is_empty()).count(),
+        controller_starts: summary::starts(&kept),
+        cancer: summary::region(&kept)?,
+        unfit_fields: kept.iter().filter(|field| !field.quality.fit).count(),
+        flagged_fields: summary::flagged(&kept),
+        labels: summary::labels(&kept, moments),
+        mean_scan_times_ms: summary::mean_scan_times(&kept),
+        mean_times_ms: summary::mean_times(&kept),
         this_run: scanned.counts,
     };
-    store.write_summary(&summary)?;
+    write_summary(&folder.join(&summary.session).join("summary.json"), &summary)?;
     Ok(summary)
 }
 
+fn live_settings(settings: &ScanSettings, folder: &Path, z: Um) -> LiveSettings {
+    LiveSettings {
+        folder: folder.to_owned(),
+        device: settings.device.clone(),
+        source: settings.source.clone(),
+        policy: Policy::Every,
+        keep: settings.keep.clone(),
+        labels: NameLabels::default(),
+        prior: match settings.judge {
+            Judge::Host => settings.prior.clone(),
+            Judge::Controller => CountTable::default(),
+        },
+        monitor: settings.monitor,
+        max_pixels: crate::field::MAX_PIXELS,
+        tell: false,
+        scan: Some(describe(settings, z)),
+    }
+}
+
+fn all_fields(folder: &Path, session: &SessionRecord) -> Result<Vec<FieldRecord>, Error> {
+    let mut fields = Vec::new();
+    Sessions::open(folder)?.each_field(&session.id, |field| {
+        fields.push(field);
+        Ok(())
+    })?;
+    Ok(fields)
+}
+
+fn write_summary(path: &Path, summary: &Summary) -> Result<(), Error> {
+    let mut text = serde_json::to_vec_pretty(summary).map_err(|error| Error::Write { path: path.to_owned(), source: error.into() })?;
+    text.push(b'\n');
+    write_whole(path, &text)
+}
+
 /// The scanner here, the worker in a thread of its own. Where the scanner fails, the worker still finishes what it was given.
-fn in_parallel(scanner: Scanner<'_>, worker: Worker<'_>, jobs: Receiver<Job>) -> Result<(Store, Scanned), ScanError> {
+fn in_parallel(scanner: Scanner<'_>, worker: Worker<'_>, jobs: Receiver<Job>) -> Result<Scanned, ScanError> {
     let (scanned, worked) = std::thread::scope(|scope| {
         let working = scope.spawn(move || worker.run(jobs));
         // The scanner's end of the queue goes with it, so the worker ends, too.
@@ -124,16 +230,9 @@ fn in_parallel(scanner: Scanner<'_>, worker: Worker<'_>, jobs: Receiver<Job>) ->
         (scanned, working.join().unwrap_or(Err(ScanError::WorkerEnded)))
     });
     match (scanned, worked) {
-        (Ok(scanned), Ok(store)) => Ok((store, scanned)),
+        (Ok(scanned), Ok(())) => Ok(scanned),
         (_, Err(ScanError::Edge(Error::Interrupted))) => Err(ScanError::Interrupted),
         // The worker's error is the cause where both have one.
         (Err(ScanError::WorkerEnded), Err(error)) | (Ok(_), Err(error)) | (Err(error), _) => Err(error),
-    }
-}
-
-fn check_labels(labels: &Labels, known: u8) -> Result<(), ScanError> {
-    match labels.largest() {
-        Some(label) if label >= known => Err(ScanError::UnknownLabel { label, labels: known }),
-        _ => Ok(()),
     }
 }

@@ -2,15 +2,15 @@
 
 use super::error::ScanError;
 use super::run::{ScanSettings, Told};
-use super::store::Store;
 use super::summary::{FailedField, ThisRun};
 use super::visits::Visits;
-use super::worker::Job;
-use crate::segment::Segmenter;
+use super::worker::{Done, Job};
+use crate::field::PixelSize;
+use crate::interrupt::Interrupt;
 use crate::source::{Frame, Next, Source};
 use crate::stage::wire::{ErrorCode, LightLevel, PerAxis};
 use crate::stage::{Controller, StageError, Um};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,8 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) struct Scanner<'a> {
     pub(super) controller: &'a Controller,
     pub(super) source: &'a mut dyn Source,
-    pub(super) segmenter: &'a Segmenter,
+    pub(super) pixel_size: PixelSize,
+    pub(super) interrupt: Interrupt,
     pub(super) settings: &'a ScanSettings,
     pub(super) light: LightLevel,
     /// z of all fields.
@@ -41,7 +42,10 @@ pub(super) struct Scanner<'a> {
     pub(super) counts: ThisRun,
     failed: Vec<FailedField>,
     handed_on: u32,
+    /// Of these, those that the worker is done with.
+    done: u32,
     queue: SyncSender<Job>,
+    answers: Receiver<Done>,
     tell: &'a (dyn Fn(Told<'_>) + Sync),
 }
 
@@ -56,17 +60,19 @@ impl<'a> Scanner<'a> {
     pub(super) fn new(
         controller: &'a Controller,
         source: &'a mut dyn Source,
-        segmenter: &'a Segmenter,
+        pixel_size: PixelSize,
+        interrupt: Interrupt,
         settings: &'a ScanSettings,
         light: LightLevel,
         visits: Visits,
-        queue: SyncSender<Job>,
+        (queue, answers): (SyncSender<Job>, Receiver<Done>),
         tell: &'a (dyn Fn(Told<'_>) + Sync),
     ) -> Self {
         Self {
             controller,
             source,
-            segmenter,
+            pixel_size,
+            interrupt,
             settings,
             light,
             z: Um::ZERO,
@@ -77,22 +83,23 @@ impl<'a> Scanner<'a> {
             counts: ThisRun::default(),
             failed: Vec::new(),
             handed_on: 0,
+            done: 0,
             queue,
+            answers,
             tell,
         }
     }
 
-    /// Homes if need be, finds out the fields' z, and opens the store.
-    pub(super) fn begin(&mut self, z: Option<Um>, open: impl FnOnce(Um) -> Result<Store, ScanError>) -> Result<Store, ScanError> {
-        let begun = self.arrive().and_then(|()| {
-            self.z = z.map_or_else(|| self.controller.status().map(|status| status.position.z), Ok)?;
-            open(self.z)
-        });
-        let store = begun.map_err(|error| self.stopped(error))?;
-        for row in store.rows() {
-            self.visits.take(row.field);
-        }
-        Ok(store)
+    /// Homes if need be, and finds out the fields' z.
+    pub(super) fn begin(&mut self, z: Option<Um>) -> Result<Um, ScanError> {
+        let begun = self.arrive().and_then(|()| Ok(z.map_or_else(|| self.controller.status().map(|status| status.position.z), Ok)?));
+        self.z = begun.map_err(|error| self.stopped(error))?;
+        Ok(self.z)
+    }
+
+    /// A field is kept since an earlier run.
+    pub(super) fn known(&mut self, field: u32) {
+        self.visits.take(field);
     }
 
     /// Visits every field.
@@ -118,9 +125,47 @@ impl<'a> Scanner<'a> {
         self.check()?;
         self.arrive()?;
         self.mark()?;
-        let Some(run) = self.visits.next_run() else { return Ok(true) };
-        self.leg(run)?;
-        Ok(false)
+        self.hear();
+        match self.visits.next_run() {
+            Some(run) => {
+                self.leg(run)?;
+                Ok(false)
+            }
+            // A field that waits to be segmented may be one to be looked at once more.
+            None => {
+                self.hear_all()?;
+                Ok(self.visits.next_run().is_none())
+            }
+        }
+    }
+
+    /// What the worker is done with.
+    fn hear(&mut self) {
+        while let Ok(done) = self.answers.try_recv() {
+            self.heard(done);
+        }
+    }
+
+    /// Waits until the worker is done with everything.
+    fn hear_all(&mut self) -> Result<(), ScanError> {
+        while self.done < self.handed_on {
+            self.check()?;
+            match self.answers.recv_timeout(LOOK) {
+                Ok(done) => self.heard(done),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(ScanError::WorkerEnded),
+            }
+        }
+        Ok(())
+    }
+
+    fn heard(&mut self, done: Done) {
+        self.done += 1;
+        if let Done::Unlikely { field, z_score } = done {
+            let reason = format!("its count lies {z_score:+.1} standard deviations from its label's");
+            self.note(&format!("{} is looked at once more: {reason}", self.name(field)));
+            self.visits.again(field);
+        }
     }
 
     /// Makes sure that the stage rests and is homed, after every start of the controller.
@@ -197,7 +242,7 @@ impl<'a> Scanner<'a> {
 
     /// Whether to stop.
     pub(super) fn check(&self) -> Result<(), ScanError> {
-        if self.segmenter.interrupt().is_set() { Err(ScanError::Interrupted) } else { Ok(()) }
+        if self.interrupt.is_set() { Err(ScanError::Interrupted) } else { Ok(()) }
     }
 
     /// Waits for the end of an operation.
@@ -205,8 +250,7 @@ impl<'a> Scanner<'a> {
         if Some(self.controller.welcome()?.boot) != self.boot {
             return Err(StageError::Restarted.into());
         }
-        let interrupt = self.segmenter.interrupt();
-        let each = |_: Option<&_>| if interrupt.is_set() { Err(StageError::Interrupted) } else { Ok(()) };
+        let each = |_: Option<&_>| if self.interrupt.is_set() { Err(StageError::Interrupted) } else { Ok(()) };
         self.controller.wait(what, operation, patience, each)?;
         Ok(())
     }
@@ -246,14 +290,24 @@ impl<'a> Scanner<'a> {
 
     /// A pulse of a field was in vain: the field is visited once more, or has failed.
     pub(super) fn doubt(&mut self, field: u32, reason: &str) {
-        let columns = u32::from(self.settings.plan.columns).max(1);
-        let (row, column) = (field / columns, field % columns);
         let failed = self.visits.doubt(field);
         let then = if failed { "given up" } else { "visited once more" };
-        self.note(&format!("field {field} (row {row}, column {column}) is {then}: {reason}"));
+        self.note(&format!("{} is {then}: {reason}", self.name(field)));
         if failed {
+            let [row, column] = self.place(field);
             self.failed.push(FailedField { field, row, column, reason: reason.to_owned() });
         }
+    }
+
+    /// Row and column.
+    fn place(&self, field: u32) -> [u32; 2] {
+        let columns = u32::from(self.settings.plan.columns).max(1);
+        [field / columns, field % columns]
+    }
+
+    fn name(&self, field: u32) -> String {
+        let [row, column] = self.place(field);
+        format!("field {field} (row {row}, column {column})")
     }
 
     /// The frame of the field that is held back may not be its own.

@@ -1,31 +1,34 @@
 //! What a whole region comes to.
 
-use super::error::ScanError;
-use super::store::{FieldTimes, Row};
 use crate::error::Error;
+use crate::session::{FieldRecord, ScanPlace, ScanTimes, StageTimes};
 use crate::stage::wire::LabelMoments;
 use lsr_core::{BlockMoments, VarianceModel};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// `summary.json`.
+/// `summary.json` in the session's folder.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
     /// [`NOTICE`](crate::NOTICE).
     pub notice: &'static str,
     /// Version of this program.
     pub lsr_edge: &'static str,
-    /// SHA-256 of `scan.json`.
-    pub scan_sha256: String,
+    /// The session, which has plan, settings and model.
+    pub session: String,
+    /// SHA-256 of the model.
+    pub model_sha256: String,
     /// Fields of the plan.
     pub fields: u32,
-    /// Whether each of them has exactly one row.
+    /// Whether each of them is kept exactly once.
     pub every_field_once: bool,
-    /// Fields without one.
+    /// Fields that are not.
     pub failed: Vec<FailedField>,
-    /// Visits beyond the first that led to a row, of all runs.
+    /// Visits beyond the first that led to a field, of all runs.
     pub repeats: u64,
-    /// Starts of the controller that the rows come from: one more than it was reset in between.
+    /// Fields that were looked at once more because their count was unlikely.
+    pub unlikely_fields: usize,
+    /// Starts of the controller that the fields come from: one more than it was reset in between.
     pub controller_starts: usize,
     /// Fields that are not fit to be counted: they are in no count, and were not held against the prior.
     pub unfit_fields: usize,
@@ -35,13 +38,15 @@ pub struct Summary {
     pub flagged_fields: Option<usize>,
     /// For each label of a field.
     pub labels: Vec<LabelSummary>,
-    /// Means over all rows, ms. Stages overlap.
-    pub mean_times_ms: FieldTimes,
+    /// Means over all fields, ms, of what a scan adds to a field. Stages overlap.
+    pub mean_scan_times_ms: ScanTimes,
+    /// Means over all fields, ms, of a field's own stages.
+    pub mean_times_ms: StageTimes,
     /// What this run did, which may not have been the first.
     pub this_run: ThisRun,
 }
 
-/// A field without a row.
+/// A field that is not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailedField {
     /// Its number.
@@ -72,20 +77,20 @@ pub struct RegionFraction {
 pub struct LabelSummary {
     /// Low-resolution class z.
     pub label: u8,
-    /// Rows with this label.
+    /// Fields with this label.
     pub fields: usize,
-    /// Of these, rows with a z-score.
+    /// Of these, fields with a z-score.
     pub judged: usize,
-    /// Of these, rows during an alarm.
+    /// Of these, fields during an alarm.
     pub alarms: usize,
-    /// What the controller has in its memory, since its last start; none where it could not be asked.
+    /// What the controller has in its memory, since its last start; none where it is not the judge, or could not be asked.
     pub controller: Option<LabelMoments>,
 }
 
 /// One run of the program.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct ThisRun {
-    /// Rows that it added.
+    /// Fields that it added.
     pub fields: usize,
     /// Pulses that gave no usable frame.
     pub pulses_in_vain: u32,
@@ -101,16 +106,16 @@ pub struct ThisRun {
     pub seconds: f64,
 }
 
-/// The sum of rows, without what only the run and the controller know.
-pub(super) fn region(rows: &[Row]) -> Result<Option<RegionFraction>, ScanError> {
+/// The sum of fields, without what only the run and the controller know.
+pub(super) fn region(fields: &[FieldRecord]) -> Result<Option<RegionFraction>, Error> {
     let (mut pixels, mut count, mut variance, mut mask) = (0_u64, 0.0, 0.0, 0_u64);
-    for row in rows.iter().filter(|row| row.is_fit()) {
-        let block = BlockMoments::<f64>::from_u8_sums(row.sums()).map_err(Error::from)?;
-        let n = f64::from(row.pixels);
-        pixels += u64::from(row.pixels);
+    for field in fields.iter().filter(|field| field.quality.fit) {
+        let block = BlockMoments::<f64>::from_u8_sums(field.sums())?;
+        let n = f64::from(field.pixels);
+        pixels += u64::from(field.pixels);
         count += n * block.mean();
         variance += n * n * block.variance(VarianceModel::CountFraction);
-        mask += row.cancer.mask_pixels;
+        mask += field.cancer.mask_pixels;
     }
     let n = pixels as f64;
     let fraction = RegionFraction { pixels, count_fraction: count / n, count_std: variance.sqrt() / n, mask_fraction: mask as f64 / n };
@@ -118,44 +123,62 @@ pub(super) fn region(rows: &[Row]) -> Result<Option<RegionFraction>, ScanError> 
 }
 
 /// By label; `moments` asks the controller.
-pub(super) fn labels(rows: &[Row], mut moments: impl FnMut(u8) -> Option<LabelMoments>) -> Vec<LabelSummary> {
+pub(super) fn labels(fields: &[FieldRecord], mut moments: impl FnMut(u8) -> Option<LabelMoments>) -> Vec<LabelSummary> {
     let mut found = BTreeMap::<u8, LabelSummary>::new();
-    for row in rows {
-        let Some(label) = row.label else { continue };
+    for field in fields {
+        let Some(label) = field.label else { continue };
         let of = found.entry(label).or_insert(LabelSummary { label, fields: 0, judged: 0, alarms: 0, controller: None });
         of.fields += 1;
-        of.judged += usize::from(row.z_score.is_some());
-        of.alarms += usize::from(row.alarm.is_some());
+        of.judged += usize::from(field.z_score.is_some());
+        of.alarms += usize::from(field.alarm.is_some());
     }
     found.into_values().map(|summary| LabelSummary { controller: moments(summary.label), ..summary }).collect()
 }
 
-/// Rows that are flagged, of those that were held against what the network has learned from; none without such.
-pub(super) fn flagged(rows: &[Row]) -> Option<usize> {
-    let mut judged = rows.iter().filter_map(|row| row.training_distance.as_ref()).peekable();
+/// Fields that are flagged, of those that were held against what the network has learned from; none without such.
+pub(super) fn flagged(fields: &[FieldRecord]) -> Option<usize> {
+    let mut judged = fields.iter().filter_map(|field| field.training_distance.as_ref()).peekable();
     judged.peek()?;
     Some(judged.filter(|distance| distance.flagged).count())
 }
 
-pub(super) fn starts(rows: &[Row]) -> usize {
-    rows.iter().map(|row| row.boot).collect::<BTreeSet<_>>().len()
+pub(super) fn places(fields: &[FieldRecord]) -> impl Iterator<Item = &ScanPlace> {
+    fields.iter().filter_map(|field| field.scan.as_ref())
 }
 
-pub(super) fn once(rows: &[Row], fields: u32) -> bool {
-    let distinct = rows.iter().map(|row| row.field).collect::<BTreeSet<_>>().len();
-    distinct == rows.len() && distinct == fields as usize
+pub(super) fn starts(fields: &[FieldRecord]) -> usize {
+    places(fields).map(|scan| scan.boot).collect::<BTreeSet<_>>().len()
 }
 
-pub(super) fn mean_times(rows: &[Row]) -> FieldTimes {
-    let n = rows.len().max(1) as f64;
-    let mean = |of: fn(&FieldTimes) -> f64| (1000.0 * rows.iter().map(|row| of(&row.times_ms)).sum::<f64>() / n).round() / 1000.0;
-    FieldTimes {
+pub(super) fn once(fields: &[FieldRecord], planned: u32) -> bool {
+    let distinct = places(fields).map(|scan| scan.field).collect::<BTreeSet<_>>().len();
+    distinct == fields.len() && distinct == planned as usize
+}
+
+/// Mean of milliseconds, to a microsecond.
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let n = values.len().max(1) as f64;
+    (1000.0 * values.sum::<f64>() / n).round() / 1000.0
+}
+
+pub(super) fn mean_times(fields: &[FieldRecord]) -> StageTimes {
+    let mean = |of: fn(&StageTimes) -> f64| mean(fields.iter().map(|field| of(&field.times_ms)));
+    StageTimes {
+        capture: mean(|times| times.capture),
+        decode: mean(|times| times.decode),
+        inference: mean(|times| times.inference),
+        mask: mean(|times| times.mask),
+        encode: mean(|times| times.encode),
+    }
+}
+
+pub(super) fn mean_scan_times(fields: &[FieldRecord]) -> ScanTimes {
+    let all: Vec<ScanTimes> = places(fields).map(|scan| scan.times_ms).collect();
+    let mean = |of: fn(&ScanTimes) -> f64| mean(all.iter().map(of));
+    ScanTimes {
         travel: mean(|times| times.travel),
         frame: mean(|times| times.frame),
-        decode: mean(|times| times.decode),
         queue: mean(|times| times.queue),
-        inference: mean(|times| times.inference),
-        write: mean(|times| times.write),
         judge: mean(|times| times.judge),
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Visits {
     state: Vec<State>,
     /// Pulses that a field got in vain, by field.
     vain: Vec<u32>,
+    /// Fields that were looked at and are to be looked at once more.
+    again: Vec<bool>,
     most: u32,
 }
 
@@ -51,7 +53,14 @@ impl Visits {
                 *place = visit;
             }
         }
-        Ok(Self { state: vec![State::Missing; order.len()], vain: vec![0; order.len()], order, place, most: repeats })
+        Ok(Self {
+            state: vec![State::Missing; order.len()],
+            vain: vec![0; order.len()],
+            again: vec![false; order.len()],
+            order,
+            place,
+            most: repeats,
+        })
     }
 
     /// The field of a visit.
@@ -80,9 +89,18 @@ impl Visits {
         failed
     }
 
+    /// A field that has its frame is to be looked at once more.
+    pub(super) fn again(&mut self, field: u32) {
+        if let Some(again) = self.again.get_mut(field as usize) {
+            *again = true;
+            self.set(field, State::Missing);
+        }
+    }
+
     /// How often a field was visited, if its last visit was not in vain.
     pub(super) fn count(&self, field: u32) -> u32 {
-        self.vain.get(field as usize).map_or(1, |vain| vain + 1)
+        let again = self.again.get(field as usize).copied().unwrap_or(false);
+        self.vain.get(field as usize).map_or(1, |vain| vain + 1 + u32::from(again))
     }
 
     /// Pulses that were in vain.
@@ -137,6 +155,8 @@ mod tests {
             visits.take(field);
         }
         assert_eq!((visits.next_run(), visits.vain()), (None, 3));
+        visits.again(0);
+        assert_eq!((visits.next_run(), visits.count(0), visits.vain()), (Some(0..1), 2, 3), "looked at once more, which is not in vain");
     }
 
     #[test]

@@ -1,18 +1,17 @@
-//! The thread that segments: frames in, rows out, while the stage is on its way to the next field.
+//! The thread that segments: frames in, kept fields out, while the stage is on its way to the next field.
 
 use super::error::ScanError;
-use super::labels::Labels;
-use super::run::Told;
-use super::store::{FieldTimes, Row, Store};
+use super::run::{Judge, Told};
 use crate::field::Field;
-use crate::output::{OutputFiles, Pictures, Timings};
-use crate::segment::{Clock, Segmenter};
-use crate::stage::wire::{Consistency, Exposure, FieldSummary};
-use crate::stage::{Controller, StageError, direction_word, position_um};
-use lsr_core::U8Sums;
-use std::path::Path;
-use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use crate::live::{Arrival, Live, Verdict, milliseconds};
+use crate::session::{ScanPlace, ScanTimes, StageTimes, UnlikelyVisit};
+use crate::source::Position;
+use crate::stage::wire::{Consistency, Direction, Exposure, FieldSummary};
+use crate::stage::{Controller, StageError, position_um};
+use lsr_core::Drift;
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Instant, SystemTime};
 
 /// A field with its frame.
 pub(super) struct Job {
@@ -24,89 +23,115 @@ pub(super) struct Job {
     pub(super) frame: String,
     pub(super) frame_sha256: String,
     pub(super) picture: Field,
-    pub(super) times: FieldTimes,
+    pub(super) seen: Instant,
+    pub(super) utc: SystemTime,
+    pub(super) times: ScanTimes,
+    pub(super) decode_ms: f64,
     /// When its frame was decoded.
     pub(super) taken: Instant,
 }
 
+/// What became of a job.
+pub(super) enum Done {
+    /// The field is kept.
+    Kept,
+    /// Its count is so unlikely that it should be looked at once more.
+    Unlikely { field: u32, z_score: f64 },
+}
+
 pub(super) struct Worker<'a> {
-    pub(super) segmenter: &'a Segmenter,
+    pub(super) live: &'a Live,
     pub(super) controller: &'a Controller,
-    pub(super) pictures: Pictures,
+    pub(super) judge: Judge,
+    /// Standard deviations beyond which a field is looked at once more.
+    pub(super) repeat_beyond: Option<f64>,
     pub(super) columns: u32,
-    pub(super) labels: &'a Labels,
+    pub(super) labels: &'a super::Labels,
     pub(super) tell: &'a (dyn Fn(Told<'_>) + Sync),
     /// Whether the controller can still be asked.
     pub(super) asks: bool,
-    pub(super) store: Store,
+    /// Visits whose count was unlikely, of fields that are not kept yet.
+    pub(super) unlikely: HashMap<u32, UnlikelyVisit>,
+    pub(super) done: Sender<Done>,
 }
 
 impl Worker<'_> {
-    /// Works until there is nothing more to come, and gives the store back.
-    pub(super) fn run(mut self, jobs: Receiver<Job>) -> Result<Store, ScanError> {
+    /// Works until there is nothing more to come.
+    pub(super) fn run(mut self, jobs: Receiver<Job>) -> Result<(), ScanError> {
         for job in jobs {
-            let row = self.row(job)?;
-            let row = self.store.append(row)?;
-            (self.tell)(Told::Row(row));
+            let done = self.work(job)?;
+            // The scanner may have ended with an error of its own; what it has handed on is kept all the same.
+            let _ = self.done.send(done);
         }
-        Ok(self.store)
+        Ok(())
     }
 
-    fn row(&mut self, job: Job) -> Result<Row, ScanError> {
-        let Job { field, visits, exposure, boot, frame, frame_sha256, picture, mut times, taken } = job;
-        times.queue = ms(taken.elapsed());
-        let (mut clock, mut timings) = (Clock(Instant::now()), Timings::default());
-        let found = self.segmenter.find(&picture, self.segmenter.settings().threshold, &mut timings, &|_| ())?;
-        times.inference = clock.lap();
-        let (row, column) = (field / self.columns, field % self.columns);
-        let files = OutputFiles::new(self.segmenter.output(), &format!("r{row:03}-c{column:03}"));
-        let paths = files.write_pictures(picture.image, &found.mask, &found.probability, self.pictures)?;
-        times.write = clock.lap();
-        let mut sums = U8Sums::default();
-        sums.push_row(&found.probability);
-        let label = self.labels.of(field);
-        let judged =
-            label.filter(|_| found.quality.fit).map(|label| self.judge(FieldSummary::new(label, sums), field)).transpose()?.flatten();
-        times.judge = clock.lap();
-        if let Some(warning) = found.quality.warning(&format!("field {field}")) {
-            (self.tell)(Told::Note(&warning));
-        }
-        if let Some(warning) = found.training_distance.as_ref().and_then(|distance| distance.warning(&format!("field {field}"))) {
-            (self.tell)(Told::Note(&warning));
-        }
-        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(Row {
+    fn work(&mut self, job: Job) -> Result<Done, ScanError> {
+        let Job { field, visits, exposure, boot, frame, frame_sha256, picture, seen, utc, mut times, decode_ms, taken } = job;
+        times.queue = milliseconds(taken.elapsed());
+        let position = position_um(&exposure.position);
+        let scan = ScanPlace {
             field,
-            row,
-            column,
+            row: field / self.columns,
+            column: field % self.columns,
             visits,
             trigger_id: exposure.trigger_id,
             boot,
-            time_us: exposure.time_us,
-            position_um: position_um(&exposure.position),
+            exposed_us: exposure.time_us,
+            position_um: position,
             light_permille: exposure.light,
-            frame,
-            frame_sha256,
-            pictures: paths.iter().map(|path| name(path)).collect(),
-            pixels: sums.pixels,
-            sum: sums.sum,
-            sum_of_squares: sums.sum_of_squares,
-            cancer: found.cancer,
-            quality: Some(found.quality),
-            training_distance: found.training_distance,
-            label,
-            z_score: judged.map(|judged| judged.z_score),
-            alarm: judged.and_then(|judged| judged.alarm).map(|alarm| direction_word(alarm).to_owned()),
-            model_sha256: self.segmenter.model().card().sha256.clone(),
-            lsr_edge: crate::VERSION.to_owned(),
-            scan_sha256: self.store.scan_sha256().to_owned(),
+            unlikely: self.unlikely.get(&field).copied().into_iter().collect(),
             times_ms: times,
-        })
+        };
+        let mut draft = self.live.look(Arrival {
+            name: frame,
+            field: picture,
+            input_sha256: frame_sha256,
+            seen,
+            utc,
+            position: Some(Position { x_um: position[0], y_um: position[1] }),
+            label: self.labels.of(field),
+            scan: Some(scan),
+            times: StageTimes { capture: milliseconds(seen.elapsed()), decode: decode_ms, ..StageTimes::default() },
+        })?;
+        let name = format!("field {field}");
+        if let Some(warning) = draft.record.quality.warning(&name) {
+            (self.tell)(Told::Note(&warning));
+        }
+        if let Some(warning) = draft.record.training_distance.as_ref().and_then(|distance| distance.warning(&name)) {
+            (self.tell)(Told::Note(&warning));
+        }
+        let asked = Instant::now();
+        let verdict = match self.judge {
+            Judge::Host => None,
+            Judge::Controller => {
+                let label = draft.record.label.filter(|_| draft.record.quality.fit);
+                let judged = label.map(|label| self.ask(FieldSummary::new(label, draft.record.sums()), field)).transpose()?.flatten();
+                Some(judged.map_or_else(Verdict::default, verdict_of))
+            }
+        };
+        let z_score = match verdict {
+            Some(verdict) => verdict.z_score,
+            None => self.live.z_score(&draft)?,
+        };
+        if let Some(z_score) = z_score.filter(|z| self.repeat_beyond.is_some_and(|limit| z.abs() > limit))
+            && !self.unlikely.contains_key(&field)
+        {
+            let (trigger_id, count_fraction) = (exposure.trigger_id, draft.record.cancer.count_fraction);
+            self.unlikely.insert(field, UnlikelyVisit { trigger_id, count_fraction, z_score });
+            return Ok(Done::Unlikely { field, z_score });
+        }
+        if let Some(scan) = &mut draft.record.scan {
+            scan.times_ms.judge = milliseconds(asked.elapsed());
+        }
+        let seen = self.live.keep(draft, verdict)?;
+        (self.tell)(Told::Field(seen.record()));
+        Ok(Done::Kept)
     }
 
     /// Asks the controller what it makes of a field. A question that was not sent is asked again, as is one to a controller that has forgotten it in
     /// a reset. One whose answer is lost otherwise is not, since the field would count twice in the controller's moments: such a field has no score.
-    fn judge(&mut self, summary: FieldSummary, field: u32) -> Result<Option<Consistency>, ScanError> {
+    fn ask(&mut self, summary: FieldSummary, field: u32) -> Result<Option<Consistency>, ScanError> {
         while self.asks {
             let boot = self.controller.welcome().map(|welcome| welcome.boot).ok();
             match self.controller.field(summary) {
@@ -129,7 +154,10 @@ impl Worker<'_> {
     }
 }
 
-/// Milliseconds, to a microsecond.
-pub(super) fn ms(time: Duration) -> f64 {
-    time.as_micros() as f64 / 1000.0
+fn verdict_of(judged: Consistency) -> Verdict {
+    let drift = |direction| match direction {
+        Direction::Above => Drift::Above,
+        Direction::Below => Drift::Below,
+    };
+    Verdict { z_score: Some(judged.z_score.into()), alarm: judged.alarm.map(drift) }
 }

@@ -20,6 +20,8 @@ pub(super) const OVERVIEW_PX: u32 = 2048;
 
 /// What was found on a slide.
 pub(super) struct Assembled {
+    /// Of the pixels that were looked at.
+    pub(super) sums: U8Sums,
     /// None where nothing was looked at.
     pub(super) cancer: Option<CancerFraction>,
     /// None where there are too many to be drawn.
@@ -123,6 +125,7 @@ pub(super) fn assemble(parts: &Parts<'_>) -> Result<Assembled, Error> {
     }
     let limit = model.metadata().reference.as_ref().map(|known| known.reference().parts().limit);
     Ok(Assembled {
+        sums,
         cancer,
         regions: regions.map(|regions| regions.len()),
         training_distance: limit.map(|limit| note.training_distance(limit)),

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::field::PixelSize;
 use crate::input::Input;
 use crate::listener::Listener;
-use crate::output::{Existing, NOTICE, Origin, OutputFiles, as_recorded};
+use crate::output::{Began, Existing, NOTICE, Origin, OutputFiles, as_recorded};
 use crate::segment::{Clock, Outcome, Segmenter};
 use crate::slide::{Grid, Slide, Tissue};
 use assemble::{Assembled, Parts, assemble};
@@ -39,7 +39,7 @@ const MOST_RUNS: u64 = 2_000_000;
 /// Whatever is wrong with the slide, its outputs or the model's run. What is done stays in `NAME.partial`, and nothing half-written under a
 /// final name.
 pub(crate) fn segment_slide(segmenter: &Segmenter, input: &Input, slide: &Slide, listener: Listener<'_>) -> Result<Outcome, Error> {
-    let mut clock = Clock(Instant::now());
+    let (began, mut clock) = (Began::now(), Clock(Instant::now()));
     let mut timings = SlideTimings::default();
     let (model, options) = (segmenter.model(), segmenter.options());
     let metadata = model.metadata();
@@ -56,11 +56,9 @@ pub(crate) fn segment_slide(segmenter: &Segmenter, input: &Input, slide: &Slide,
     let recorded = as_recorded(&settings);
     let digest = sha256_of_file(&input.path)?;
     let files = OutputFiles::new(segmenter.output(), &input.name);
-    if !options.overwrite {
-        match files.existing(&digest, &model.card().sha256, &recorded)? {
-            Existing::None => {}
-            existing => return Ok(Outcome::Skipped { same: existing == Existing::Same }),
-        }
+    match segmenter.existing(&files, &input.name, &digest, &recorded)? {
+        Existing::None => {}
+        existing => return Ok(Outcome::Skipped { same: existing == Existing::Same }),
     }
     timings.hash = clock.lap();
 
@@ -91,7 +89,8 @@ pub(crate) fn segment_slide(segmenter: &Segmenter, input: &Input, slide: &Slide,
     let name = &input.name;
     let dicom = slide.dicom.as_deref();
     let parts = Parts { segmenter, name, files: &files, bands: &bands, tissue: &tissue, partial: &partial, dicom, origin };
-    let Assembled { cancer, regions, training_distance } = assemble(&parts)?;
+    let Assembled { sums, cancer, regions, training_distance } = assemble(&parts)?;
+    let low_resolution = if cancer.is_some() { Some(segmenter.low_resolution(name, sums)?) } else { None };
     timings.write = clock.lap();
     let [width, height] = slide.levels[0].size;
     files.write_record(&SlideRecord {
@@ -109,7 +108,9 @@ pub(crate) fn segment_slide(segmenter: &Segmenter, input: &Input, slide: &Slide,
             levels: slide.levels.iter().map(|level| level.size).collect(),
             level: grid.level,
         },
+        began,
         cancer,
+        low_resolution: low_resolution.clone(),
         regions,
         tissue: TissueRecord { threshold: tissue.threshold, pen: tissue.pen, um_per_px: f64::from(tissue.factor) * grid.um_per_px },
         training_distance: training_distance.clone(),
@@ -119,7 +120,7 @@ pub(crate) fn segment_slide(segmenter: &Segmenter, input: &Input, slide: &Slide,
         timings_ms: timings,
     })?;
     partial.remove()?;
-    Ok(Outcome::Written { cancer, quality: None, training_distance })
+    Ok(Outcome::Written { cancer, low_resolution, quality: None, training_distance })
 }
 
 fn about_to(name: &str, slide: &Slide, pixel_size: PixelSize, grid: &Grid<'_>, bands: &Bands, most_bytes: u64) -> String {

@@ -4,8 +4,10 @@ use super::bands::Bands;
 use crate::digest::sha256;
 use crate::error::Error;
 use crate::field::{PixelSize, PixelSizeSource};
+use crate::low_resolution::LowResolution;
 use crate::mask::CancerFraction;
 use crate::model::Card;
+use crate::output::Began;
 use crate::read::read_file;
 use crate::segment::{MAX_FILE_BYTES, Segmenter};
 use crate::slide::{Grid, TissueChoice};
@@ -22,9 +24,13 @@ pub(super) struct SlideRecord<'a> {
     pub(super) lsr_edge: &'static str,
     /// The slide.
     pub(super) input: SlideInput,
+    /// When work on it began, in this run.
+    pub(super) began: Began,
     /// What was found, as fractions of the pixels that were looked at, whose area is `image_area_mm2`; null where
     /// there is no tissue.
     pub(super) cancer: Option<CancerFraction>,
+    /// Whether it agrees with the label that the slide was given; null where there is no tissue.
+    pub(super) low_resolution: Option<LowResolution>,
     /// Regions of the mask, each a polygon in `NAME.geojson`; null where there would be too many, and that file is not written.
     pub(super) regions: Option<usize>,
     /// Where was looked.

@@ -15,9 +15,11 @@ mod metrics;
 mod page;
 mod problem;
 mod stage;
+mod whereabouts;
 
 pub use auth::{Token, TokenStore};
 pub use stage::StageLink;
+pub use whereabouts::Placed;
 
 use crate::error::Error;
 use crate::interrupt::Interrupt;

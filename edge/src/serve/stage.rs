@@ -1,7 +1,8 @@
 //! The microscope's controller for whoever is at the page.
 
 use super::problem::Problem;
-use crate::stage::wire::{LightLevel, PerAxis};
+use super::whereabouts::Whereabouts;
+use crate::stage::wire::{LightLevel, PerAxis, Status};
 use crate::stage::{Controller, Port, StageError, StatusView, Timing, Um};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,7 @@ const FURTHEST_UM: f64 = 2_000_000.0;
 pub struct StageLink {
     port: Option<Port>,
     controller: Mutex<Option<Arc<Controller>>>,
+    whereabouts: Whereabouts,
 }
 
 /// Whether there is a stage, and where it stands.
@@ -80,7 +82,7 @@ pub(super) struct StageAnswer {
 impl StageLink {
     /// Of a port, or of nothing.
     pub fn new(port: Option<Port>) -> Self {
-        Self { port, controller: Mutex::new(None) }
+        Self { port, controller: Mutex::new(None), whereabouts: Whereabouts::default() }
     }
 
     fn controller(&self) -> Result<Arc<Controller>, Problem> {
@@ -96,10 +98,18 @@ impl StageLink {
         Ok(controller)
     }
 
+    pub(super) fn whereabouts(&self) -> &Whereabouts {
+        &self.whereabouts
+    }
+
+    pub(super) fn status(&self) -> Result<Status, Problem> {
+        Ok(self.controller()?.status()?)
+    }
+
     /// Where everything stands. May take as long as a lost line takes to be found to be lost.
     pub(super) fn report(&self) -> StageReport {
         let port = self.port.as_ref().map(ToString::to_string);
-        match self.controller().and_then(|controller| Ok(controller.status()?)) {
+        match self.status() {
             Ok(status) => {
                 let status = serde_json::to_value(StatusView::from(&status)).ok();
                 StageReport { available: true, explanation: None, port, status }
@@ -111,7 +121,15 @@ impl StageLink {
     /// Gives a command. A motion is only begun.
     pub(super) fn command(&self, command: StageCommand) -> Result<StageAnswer, Problem> {
         let controller = self.controller()?;
-        let operation = match command {
+        self.whereabouts.disturb();
+        let operation = Self::carry_out(&controller, command);
+        // A look that fell between says nothing either.
+        self.whereabouts.disturb();
+        Ok(StageAnswer { operation: operation? })
+    }
+
+    fn carry_out(controller: &Controller, command: StageCommand) -> Result<Option<u32>, Problem> {
+        Ok(match command {
             StageCommand::Home {} => Some(controller.home(PerAxis { x: true, y: true, z: true })?),
             StageCommand::Move { x_um, y_um, z_um, by } => {
                 let place = PerAxis { x: length("x_um", x_um)?, y: length("y_um", y_um)?, z: length("z_um", z_um)? };
@@ -127,8 +145,7 @@ impl StageLink {
                 let level = LightLevel { channel, permille: (10.0 * percent).round() as u16 };
                 done(controller.light(level, 0))?
             }
-        };
-        Ok(StageAnswer { operation })
+        })
     }
 }
 

@@ -1,17 +1,19 @@
 //! A session's fields as a table.
 
 use super::read::Sessions;
-use super::record::FieldRecord;
+use super::record::{FieldRecord, ScanPlace};
 use crate::error::Error;
+use crate::stage::direction_word;
 use std::io::{self, Write};
 use std::path::Path;
 
 /// Columns of the table, and what a field has in them.
-fn columns(field: &FieldRecord) -> [(&'static str, String); 27] {
+fn columns(field: &FieldRecord) -> [(&'static str, String); 33] {
     let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
     let unfit: Vec<&str> = field.quality.unfit.iter().map(|unfit| unfit.words()).collect();
     let distance = field.training_distance.as_ref();
-    let alarm = field.alarm.map_or("", |alarm| if alarm == lsr_core::Drift::Above { "above" } else { "below" });
+    let alarm = field.alarm.map_or("", |alarm| direction_word(alarm.into()));
+    let scan = |value: fn(&ScanPlace) -> String| field.scan.as_ref().map_or(String::new(), value);
     [
         ("session", field.session.clone()),
         ("number", field.number.to_string()),
@@ -24,6 +26,12 @@ fn columns(field: &FieldRecord) -> [(&'static str, String); 27] {
         ("um_per_px_source", field.um_per_px_source.clone()),
         ("x_um", number(field.position.map(|position| position.x_um))),
         ("y_um", number(field.position.map(|position| position.y_um))),
+        ("z_um", scan(|scan| scan.position_um[2].to_string())),
+        ("row", scan(|scan| scan.row.to_string())),
+        ("column", scan(|scan| scan.column.to_string())),
+        ("trigger_id", scan(|scan| scan.trigger_id.to_string())),
+        ("controller_boot", scan(|scan| scan.boot.to_string())),
+        ("visits", scan(|scan| scan.visits.to_string())),
         ("threshold", field.threshold.to_string()),
         ("count_fraction", field.cancer.count_fraction.to_string()),
         ("count_std", field.cancer.count_std.to_string()),

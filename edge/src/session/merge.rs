@@ -4,7 +4,7 @@ use super::failed;
 use super::read::Sessions;
 use super::record::{FieldRecord, SessionRecord};
 use super::schema::open_to_write;
-use super::store::{insert, json};
+use super::store::{insert, insert_session};
 use super::{DATABASE, database_in};
 use crate::digest::sha256_of_file;
 use crate::error::Error;
@@ -69,16 +69,13 @@ pub fn merge(from: &Sessions, into: &Path) -> Result<Merged, Error> {
 
 /// Adds a session unless it is there, and says whether it was new.
 fn add_session(connection: &Connection, session: &SessionRecord, path: &Path) -> Result<bool, Error> {
-    let record = json(session, path)?;
     let query = "SELECT record FROM session WHERE id = ?1";
     let there = connection.query_row(query, [&session.id], |row| row.get::<_, String>(0)).optional().map_err(failed(path))?;
     match there {
         Some(there) if serde_json::from_str(&there).ok().as_ref() == Some(session) => Ok(false),
         Some(_) => Err(Error::Store { path: path.to_owned(), reason: format!("session {} is there with another record", session.id) }),
         None => {
-            let SessionRecord { id, begun_utc, device, source, model_sha256, lsr_edge, .. } = session;
-            let values = params![id, begun_utc, device, source, model_sha256, lsr_edge, record];
-            connection.execute("INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", values).map_err(failed(path))?;
+            insert_session(connection, session, path)?;
             Ok(true)
         }
     }

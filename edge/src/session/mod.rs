@@ -16,6 +16,7 @@ mod merge;
 mod outbox;
 mod read;
 mod record;
+mod resume;
 mod schema;
 mod store;
 
@@ -24,7 +25,7 @@ pub use export::{write_csv, write_json_lines};
 pub use merge::{Merged, merge};
 pub use outbox::Outbox;
 pub use read::{SessionInfo, SessionTotals, Sessions};
-pub use record::{Artefact, FieldRecord, Kind, SessionRecord, StageTimes};
+pub use record::{Artefact, FieldRecord, Kind, ScanPlace, ScanTimes, SessionRecord, StageTimes, UnlikelyVisit};
 pub use store::{SessionStore, utc_text};
 
 use crate::error::Error;

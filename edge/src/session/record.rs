@@ -34,6 +34,9 @@ pub struct FieldRecord {
     pub um_per_px_source: String,
     /// Its centre on the stage or the slide, where that is known.
     pub position: Option<Position>,
+    /// Its place in a scan, and the pulse that it was taken by; none of a field that no stage was sent to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan: Option<ScanPlace>,
     /// A pixel is cancer where its probability is at least this.
     pub threshold: f32,
     /// Pixels n.
@@ -79,6 +82,58 @@ impl FieldRecord {
     }
 }
 
+/// Where a field of a scan lies, and what proves that its frame was taken there: the controller reports number, time and place of the pulse, and no other
+/// frame came between this pulse and the one after it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ScanPlace {
+    /// Its number in the plan, `row * columns + column`; the field's number in the session is one more.
+    pub field: u32,
+    /// Row, from 0 on.
+    pub row: u32,
+    /// Column, from 0 on.
+    pub column: u32,
+    /// How often it was visited; more than once where a frame was missing or doubtful, or the count unlikely.
+    pub visits: u32,
+    /// Number of the pulse, counted from the controller's start.
+    pub trigger_id: u32,
+    /// The controller's start: another number is another start.
+    pub boot: u32,
+    /// Beginning of the pulse, us since the controller's start.
+    pub exposed_us: u64,
+    /// Where the stage stood by its own count: x, y, z, um.
+    pub position_um: [f64; 3],
+    /// Light of each channel, permille.
+    pub light_permille: [u16; 4],
+    /// Earlier visits whose count was so unlikely that the field was looked at once more.
+    pub unlikely: Vec<UnlikelyVisit>,
+    /// Where the time went besides the field's own.
+    pub times_ms: ScanTimes,
+}
+
+/// A visit that another one followed because its count was unlikely.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UnlikelyVisit {
+    /// Its pulse.
+    pub trigger_id: u32,
+    /// Predicted count, a fraction.
+    pub count_fraction: f64,
+    /// Standard deviations above the prior.
+    pub z_score: f64,
+}
+
+/// Milliseconds of a field of a scan. They overlap: while one field is segmented the stage is on its way to the next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ScanTimes {
+    /// From asking for the field to the news of its pulse: move, rest, pulse.
+    pub travel: f64,
+    /// From there until its frame was there and the scan rested.
+    pub frame: f64,
+    /// In the queue, and held back until the next pulse showed that there was one frame.
+    pub queue: f64,
+    /// Asking the monitor.
+    pub judge: f64,
+}
+
 /// A picture of a field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Artefact {
@@ -102,11 +157,13 @@ pub enum Kind {
     Probability,
     /// What the camera saw, as PNG.
     Frame,
+    /// The same with the mask drawn on it.
+    Overlay,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Mask, Self::Probability, Self::Frame];
+    pub const ALL: [Self; 4] = [Self::Mask, Self::Probability, Self::Frame, Self::Overlay];
 
     /// In file names and in the database.
     pub fn name(self) -> &'static str {
@@ -114,6 +171,7 @@ impl Kind {
             Self::Mask => "mask",
             Self::Probability => "probability",
             Self::Frame => "frame",
+            Self::Overlay => "overlay",
         }
     }
 }

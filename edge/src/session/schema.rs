@@ -40,6 +40,8 @@ CREATE TABLE IF NOT EXISTS field (
   um_per_px REAL NOT NULL,
   x_um REAL,
   y_um REAL,
+  z_um REAL,
+  trigger_id INTEGER,
   record TEXT NOT NULL,
   PRIMARY KEY (session, number)
 ) STRICT;

@@ -6,6 +6,7 @@ use super::{DATABASE, failed};
 use crate::digest::sha256;
 use crate::error::Error;
 use crate::output::{prepare_folder, write_whole};
+use crate::stage::direction_word;
 use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::{Connection, params};
 use serde::Serialize;
@@ -48,16 +49,23 @@ impl SessionStore {
         prepare_folder(folder)?;
         let path = folder.join(DATABASE);
         let connection = open_to_write(&path)?;
-        let SessionRecord { id, begun_utc, device, source, model_sha256, lsr_edge, .. } = &session;
-        connection
-            .execute(
-                "INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                params![id, begun_utc, device, source, model_sha256, lsr_edge, json(&session, &path)?],
-            )
-            .map_err(failed(&path))?;
-        let place = folder.join(id);
+        insert_session(&connection, &session, &path)?;
+        Self::of(folder, connection, session, tell)
+    }
+
+    /// Adds more fields to a session that is there.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Write`].
+    pub(super) fn again(folder: &Path, session: SessionRecord, tell: bool) -> Result<Self, Error> {
+        let connection = open_to_write(&folder.join(DATABASE))?;
+        Self::of(folder, connection, session, tell)
+    }
+
+    fn of(folder: &Path, connection: Connection, session: SessionRecord, tell: bool) -> Result<Self, Error> {
+        let place = folder.join(&session.id);
         fs::create_dir_all(&place).map_err(|source| Error::Write { path: place, source })?;
-        Ok(Self { folder: folder.to_owned(), path, connection, session, tell })
+        Ok(Self { folder: folder.to_owned(), path: folder.join(DATABASE), connection, session, tell })
     }
 
     /// The session.
@@ -96,15 +104,21 @@ impl SessionStore {
     }
 }
 
+/// Adds a session's row.
+pub(super) fn insert_session(connection: &Connection, session: &SessionRecord, path: &Path) -> Result<(), Error> {
+    let SessionRecord { id, begun_utc, device, source, model_sha256, lsr_edge, .. } = session;
+    let values = params![id, begun_utc, device, source, model_sha256, lsr_edge, json(session, path)?];
+    connection.execute("INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", values).map_err(failed(path))?;
+    Ok(())
+}
+
 /// Adds a field and its pictures' rows.
 pub(super) fn insert(connection: &Connection, field: &FieldRecord, path: &Path) -> Result<(), Error> {
     let failed = failed(path);
-    let insert = "INSERT INTO field VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+    let insert = "INSERT INTO field VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)";
     let (x_um, y_um) = field.position.map(|position| (position.x_um, position.y_um)).unzip();
-    let alarm = field.alarm.map(|alarm| match alarm {
-        lsr_core::Drift::Above => "above",
-        lsr_core::Drift::Below => "below",
-    });
+    let (z_um, trigger_id) = field.scan.as_ref().map(|scan| (scan.position_um[2], scan.trigger_id)).unzip();
+    let alarm = field.alarm.map(|alarm| direction_word(alarm.into()));
     let values = params![
         field.session,
         whole(field.number),
@@ -122,6 +136,8 @@ pub(super) fn insert(connection: &Connection, field: &FieldRecord, path: &Path) 
         field.um_per_px,
         x_um,
         y_um,
+        z_um,
+        trigger_id,
         json(field, path)?,
     ];
     connection.prepare_cached(insert).and_then(|mut statement| statement.execute(values)).map_err(&failed)?;

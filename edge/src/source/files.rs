@@ -1,14 +1,13 @@
 //! Image files: each once, or over and over at a camera's pace.
 
-use super::{Frame, Next, Picture, Source};
+use super::{Frame, Next, Pace, Picture, Source};
 use crate::error::Error;
 use crate::input::{Input, find_inputs};
 use crate::read::read_file;
 use crate::segment::MAX_FILE_BYTES;
 use std::fs;
 use std::path::PathBuf;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Files that are replayed are held in memory, up to so many bytes.
 const MOST_BYTES: u64 = 512 << 20;
@@ -25,9 +24,7 @@ pub struct Files {
 #[derive(Debug)]
 struct Replay {
     files: Vec<Vec<u8>>,
-    period: Duration,
-    begun: Option<Instant>,
-    shown: u64,
+    pace: Pace,
 }
 
 impl Files {
@@ -52,9 +49,7 @@ impl Files {
     /// # Errors
     /// As [`once`](Self::once); [`Error::Flag`] for a rate outside (0, 1000]; [`Error::Source`] for more bytes than are held.
     pub fn replay(paths: &[PathBuf], rate: f64) -> Result<Self, Error> {
-        if !(rate > 0.0 && rate <= 1000.0) {
-            return Err(Error::Flag { flag: "--rate", value: rate, expected: "frames a second in (0, 1000]" });
-        }
+        let pace = Pace::new(rate)?;
         let mut source = Self::once(paths)?;
         let mut files = Vec::with_capacity(source.inputs.len());
         let mut left = MOST_BYTES;
@@ -66,7 +61,7 @@ impl Files {
             })?;
             files.push(bytes);
         }
-        source.replay = Some(Replay { files, period: Duration::from_secs_f64(1.0 / rate), begun: None, shown: 0 });
+        source.replay = Some(Replay { files, pace });
         Ok(source)
     }
 }
@@ -82,17 +77,9 @@ impl Source for Files {
         if replay.files.is_empty() {
             return Ok(Next::End);
         }
-        let begun = *replay.begun.get_or_insert_with(Instant::now);
-        // By its number, so that delays do not add up.
-        let due = begun + replay.period.mul_f64(replay.shown as f64);
-        let wait = due.saturating_duration_since(Instant::now());
-        sleep(wait.min(patience));
-        if wait > patience {
-            return Ok(Next::Nothing);
-        }
-        let index = (replay.shown % replay.files.len() as u64) as usize;
-        let name = format!("{}-{}", self.inputs[index].name, replay.shown);
-        replay.shown += 1;
+        let Some(shown) = replay.pace.next(patience) else { return Ok(Next::Nothing) };
+        let index = (shown % replay.files.len() as u64) as usize;
+        let name = format!("{}-{shown}", self.inputs[index].name);
         Ok(Next::Frame(Frame::now(name, Picture::File(replay.files[index].clone()))))
     }
 

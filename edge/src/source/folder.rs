@@ -51,11 +51,6 @@ impl FrameFolder {
         let thread = spawn(move || looker.watch(&sender, &ended));
         Ok(Self { frames: Some(frames), over, thread: Some(thread), ignored })
     }
-
-    /// Images that were there at the beginning.
-    pub fn ignored(&self) -> usize {
-        self.ignored
-    }
 }
 
 impl Source for FrameFolder {
@@ -70,6 +65,10 @@ impl Source for FrameFolder {
 
     fn is_live(&self) -> bool {
         true
+    }
+
+    fn passed_over(&self) -> usize {
+        self.ignored
     }
 }
 
@@ -198,7 +197,7 @@ mod tests {
         let path = |name: &str| place.path().join(name);
         fs::write(path("old.png"), file(ImageFormat::Png)).unwrap();
         let mut folder = FrameFolder::watch(place.path()).unwrap();
-        assert_eq!(folder.ignored(), 1);
+        assert_eq!(folder.passed_over(), 1);
         for name in [".hidden.png", "a.png.tmp", "a.part", "notes.txt"] {
             fs::write(path(name), file(ImageFormat::Png)).unwrap();
         }

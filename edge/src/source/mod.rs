@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Source ─ next ─► Frame ─► Mailbox (live: the newest; in batch: every one) ─► live
+//!                       └─► scan (every one, each held against its pulse)
 //! ```
 
 #[cfg(feature = "camera")]
@@ -11,6 +12,7 @@ mod files;
 mod folder;
 mod frame;
 mod mailbox;
+mod pace;
 mod raw;
 mod slide;
 
@@ -21,6 +23,7 @@ pub use files::Files;
 pub use folder::FrameFolder;
 pub use frame::{Frame, Picture, Position};
 pub use mailbox::{Mailbox, Policy, Taken};
+pub(crate) use pace::Pace;
 pub use raw::RawPixels;
 pub use slide::VirtualMicroscope;
 
@@ -48,4 +51,9 @@ pub trait Source: Send {
 
     /// Whether frames come by themselves, at their own pace, or are there and wait.
     fn is_live(&self) -> bool;
+
+    /// Pictures that were there at the beginning and are none of its frames.
+    fn passed_over(&self) -> usize {
+        0
+    }
 }

@@ -1,13 +1,12 @@
 //! A whole slide as a virtual microscope: fields in a snake over its tissue.
 
-use super::{Frame, Next, Picture, Position, Source};
+use super::{Frame, Next, Pace, Picture, Position, Source};
 use crate::error::Error;
 use crate::field::{PixelSize, PixelSizeSource, check_size};
 use crate::input::name_of;
 use crate::slide::{Grid, Slide, Tissue, TissueChoice};
 use std::path::Path;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How a slide is looked at.
 #[derive(Debug, Clone)]
@@ -36,8 +35,7 @@ pub struct VirtualMicroscope {
     /// Upper left corners.
     origins: Vec<[u32; 2]>,
     next: usize,
-    period: Option<Duration>,
-    begun: Option<Instant>,
+    pace: Option<Pace>,
 }
 
 impl VirtualMicroscope {
@@ -49,9 +47,7 @@ impl VirtualMicroscope {
     pub fn open(path: &Path, look: &Look) -> Result<Self, Error> {
         let side = look.side_px;
         check_size("a field", side.into(), side.into())?;
-        if let Some(rate) = look.rate.filter(|&rate| !(rate > 0.0 && rate <= 1000.0)) {
-            return Err(Error::Flag { flag: "--rate", value: rate, expected: "frames a second in (0, 1000]" });
-        }
+        let pace = look.rate.map(Pace::new).transpose()?;
         let slide = Slide::open(path)?.ok_or_else(|| Error::Slide { reason: format!("{}: no pyramid of tiles", path.display()) })?;
         let finest = slide.pixel_size_or(look.slide_um_per_px, look.slide_um_per_px_if_missing)?.um_per_px;
         let grid = Grid::new(&slide, finest, look.um_per_px)?;
@@ -70,8 +66,7 @@ impl VirtualMicroscope {
             return Err(Error::Source { source_name: path.display().to_string(), reason });
         }
         let (name, um_per_px) = (name_of(path), look.um_per_px);
-        let period = look.rate.map(|rate| Duration::from_secs_f64(1.0 / rate));
-        Ok(Self { name, finest, um_per_px, side, origins, next: 0, period, begun: None, slide })
+        Ok(Self { name, finest, um_per_px, side, origins, next: 0, pace, slide })
     }
 
     /// Fields that have tissue.
@@ -83,13 +78,8 @@ impl VirtualMicroscope {
 impl Source for VirtualMicroscope {
     fn next(&mut self, patience: Duration) -> Result<Next, Error> {
         let Some(&[x, y]) = self.origins.get(self.next) else { return Ok(Next::End) };
-        if let Some(period) = self.period {
-            let due = *self.begun.get_or_insert_with(Instant::now) + period.mul_f64(self.next as f64);
-            let wait = due.saturating_duration_since(Instant::now());
-            sleep(wait.min(patience));
-            if wait > patience {
-                return Ok(Next::Nothing);
-            }
+        if self.pace.as_mut().is_some_and(|pace| pace.next(patience).is_none()) {
+            return Ok(Next::Nothing);
         }
         self.next += 1;
         let grid = Grid::new(&self.slide, self.finest, self.um_per_px)?;
@@ -104,6 +94,6 @@ impl Source for VirtualMicroscope {
     }
 
     fn is_live(&self) -> bool {
-        self.period.is_some()
+        self.pace.is_some()
     }
 }

@@ -7,5 +7,6 @@ mod calls;
 mod loss;
 mod microscope;
 mod peer;
+mod place;
 mod program;
 mod scan;

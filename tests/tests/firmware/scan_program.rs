@@ -4,10 +4,11 @@ use crate::camera::Whim;
 use crate::microscope::Microscope;
 use crate::slide::{FIELD, Slide, segmented};
 use lsr_edge::Model;
+use lsr_edge::session::{FieldRecord, Kind, ScanPlace, Sessions};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -73,20 +74,25 @@ impl<'a> Scan<'a> {
         Self { microscope, columns, rows }
     }
 
+    /// The grid by flags.
     fn begin(&self, extra: &[&str]) -> Running {
         let [x, y] = CORNER.map(|um| um.to_string());
         let [pitch_x, pitch_y] = PITCH.map(|um| um.to_string());
         let (columns, rows) = (self.columns.to_string(), self.rows.to_string());
+        let grid =
+            ["--x", &x, "--y", &y, "--z", "50", "--columns", &columns, "--rows", &rows, "--pitch-x", &pitch_x, "--pitch-y", &pitch_y];
+        let rest = ["--settle-ms", "0", "--after-us", "5000", "--light", "0", "40", "--um-per-px", "1", "--label", LABEL];
+        self.start(&[&grid[..], &rest, extra].concat())
+    }
+
+    fn start(&self, flags: &[&str]) -> Running {
         let [stdout, stderr] = ["stdout", "stderr"].map(|name| self.microscope.path(name));
         let child = Command::new(LSR_EDGE)
-            .args(["scan", "--port", &self.microscope.port(), "--json"])
-            .arg("--frames")
-            .arg(self.microscope.path("frames"))
-            .arg("--output")
+            .args(["scan", "--stage", &self.microscope.port(), "--json", "--source"])
+            .arg(format!("watch:{}", self.microscope.path("frames").display()))
+            .arg("--store")
             .arg(self.out())
-            .args(["--x", &x, "--y", &y, "--z", "50", "--columns", &columns, "--rows", &rows, "--pitch-x", &pitch_x, "--pitch-y", &pitch_y])
-            .args(["--settle-ms", "0", "--after-us", "5000", "--light", "0", "40", "--um-per-px", "1", "--label", LABEL])
-            .args(extra)
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(File::create(&stdout).unwrap())
             .stderr(File::create(&stderr).unwrap())
@@ -103,61 +109,76 @@ impl<'a> Scan<'a> {
         self.microscope.path("out")
     }
 
-    fn rows(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.out().join("fields.jsonl")).unwrap_or_default();
-        // The last line may be on its way.
-        text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(|line| serde_json::from_str(line).unwrap()).collect()
+    /// The fields of the last session.
+    fn fields(&self) -> Vec<FieldRecord> {
+        let Ok(sessions) = Sessions::open(&self.out()) else { return Vec::new() };
+        let Ok(session) = sessions.last_scan() else { return Vec::new() };
+        let mut fields = Vec::new();
+        sessions
+            .each_field(&session.id, |field| {
+                fields.push(field);
+                Ok(())
+            })
+            .unwrap();
+        fields
     }
 
     /// Waits until so many fields are done.
     fn until(&self, fields: usize) {
         let end = Instant::now() + PATIENCE;
-        while self.rows().len() < fields {
-            assert!(Instant::now() < end, "{} fields in {PATIENCE:?}", self.rows().len());
+        while self.fields().len() < fields {
+            assert!(Instant::now() < end, "{} fields in {PATIENCE:?}", self.fields().len());
             sleep(Duration::from_millis(5));
         }
     }
 
     fn summary(&self) -> Value {
-        serde_json::from_slice(&fs::read(self.out().join("summary.json")).unwrap()).unwrap()
+        let session = Sessions::open(&self.out()).unwrap().last_scan().unwrap().id;
+        serde_json::from_slice(&fs::read(self.out().join(session).join("summary.json")).unwrap()).unwrap()
     }
 
     /// Every field once, each with the mask and the sums of its own place, and judged by the controller but for those whose answer was lost.
-    fn check(&self, lost: usize) -> Vec<Value> {
+    fn check(&self, lost: usize) -> Vec<FieldRecord> {
         let (slide, model) = (Slide::new(), Model::embedded().unwrap());
-        let rows = self.rows();
+        let found = self.fields();
         let mut fields = BTreeMap::new();
         let mut sums = BTreeMap::new();
         let mut judged = 0;
-        for row in &rows {
-            let field = row["field"].as_u64().unwrap() as u32;
+        for record in &found {
+            let scan = place_of(record);
+            let field = scan.field;
             let place = [field % self.columns, field / self.columns];
             let um = [0, 1].map(|axis| f64::from(CORNER[axis] + place[axis] * PITCH[axis]));
             let view = slide.view(um[0], um[1]);
             let (mask, expected) = segmented(&model, &view);
-            assert_eq!(
-                (row["pixels"].as_u64(), row["sum"].as_u64(), row["sum_of_squares"].as_u64()),
-                (Some(u64::from(FIELD * FIELD)), Some(expected.sum), Some(expected.sum_of_squares)),
-                "field {field} is not what lies at its place"
-            );
-            let written = image::open(self.out().join(row["pictures"][0].as_str().unwrap())).unwrap().into_luma8();
+            assert_eq!((record.number, record.pixels), (u64::from(field) + 1, FIELD * FIELD));
+            assert_eq!(record.sums(), expected, "field {field} is not what lies at its place");
+            let written = image::open(self.out().join(record.path_of(Kind::Mask).unwrap())).unwrap().into_luma8();
             assert!(written == mask, "the mask of field {field}");
-            assert_eq!((row["column"].as_u64(), row["row"].as_u64()), (Some(place[0].into()), Some(place[1].into())));
+            assert_eq!([scan.column, scan.row], place);
             for axis in [0, 1] {
-                assert!((row["position_um"][axis].as_f64().unwrap() - um[axis]).abs() < 0.32, "{row}");
+                assert!((scan.position_um[axis] - um[axis]).abs() < 0.32, "{scan:?}");
             }
-            judged += u64::from(row["z_score"].as_f64().is_some_and(f64::is_finite));
-            assert_eq!(fields.insert(field, row["frame"].clone()), None, "field {field} is there twice");
+            let position = record.position.unwrap();
+            assert_eq!([position.x_um, position.y_um], scan.position_um[..2]);
+            judged += u64::from(record.z_score.is_some_and(f64::is_finite));
+            assert_eq!(fields.insert(field, &record.name), None, "field {field} is there twice");
             sums.insert(expected.sum, field);
         }
         assert_eq!(fields.len() as u32, self.columns * self.rows, "fields are missing");
         assert_eq!(sums.len(), fields.len(), "two places look alike: the test would not see them changed");
+        let pulses: BTreeSet<_> = found.iter().map(place_of).map(|scan| (scan.boot, scan.trigger_id)).collect();
+        assert_eq!(pulses.len(), found.len(), "two fields of one pulse");
         let summary = self.summary();
         assert_eq!(summary["every_field_once"].as_bool(), Some(true));
         assert_eq!(summary["labels"][0]["judged"].as_u64(), Some(judged));
         assert!(judged as usize >= fields.len() - lost, "{judged} of {} fields were judged", fields.len());
-        rows
+        found
     }
+}
+
+fn place_of(record: &FieldRecord) -> &ScanPlace {
+    record.scan.as_ref().unwrap()
 }
 
 #[test]
@@ -171,11 +192,12 @@ fn a_hundred_fields_are_there_once_although_the_controller_is_reset_in_the_middl
     let (stdout, stderr) = running.good();
     let seconds = begun.elapsed().as_secs_f64();
     assert!(stderr.contains("the controller was reset (watchdog)"), "{stderr}");
-    let rows = scan.check(0);
+    let mut fields = scan.check(0);
+    fields.sort_by(|a, b| a.seen_utc.cmp(&b.seen_utc));
     assert_eq!(stdout.lines().count(), 100, "a line a field");
     let summary = scan.summary();
     assert_eq!((summary["controller_starts"].as_u64(), summary["this_run"]["resets"].as_u64()), (Some(2), Some(1)));
-    let boots: Vec<_> = rows.iter().map(|row| row["boot"].as_u64()).collect();
+    let boots: Vec<_> = fields.iter().map(|field| place_of(field).boot).collect();
     let after = boots.iter().filter(|boot| **boot == boots[99]).count();
     let moments = &summary["labels"][0]["controller"];
     // Those that were seen before the reset and waited to be segmented are judged after it: the one held back and the queue.
@@ -190,7 +212,7 @@ fn a_hundred_fields_are_there_once_although_the_controller_is_reset_in_the_middl
         microscope.pace(),
         script.lit,
         script.dark,
-        summary["mean_times_ms"],
+        summary["mean_scan_times_ms"],
         summary["cancer"]
     );
 }
@@ -231,11 +253,7 @@ fn a_program_that_is_killed_or_interrupted_goes_on_where_it_was() {
         "{stderr}"
     );
     assert!(scan.stage("acknowledge").status.success());
-    // A line that the crash tore.
-    let path = scan.out().join("fields.jsonl");
-    let rows = fs::read(&path).unwrap();
-    fs::write(&path, [&rows[..], b"{\"field\":1"].concat()).unwrap();
-    let done = scan.rows().len();
+    let done = scan.fields().len();
     let running = scan.begin(&["--resume"]);
     scan.until(done + 4);
     running.signal("-INT");
@@ -284,7 +302,7 @@ fn a_camera_that_stays_blind_is_named_and_its_field_too() {
     assert_eq!(code, Some(1));
     // Fields 0, 1, 2, 3 and back: the fifth pulse is field 7's.
     assert!(stderr.ends_with("error: 1 of 8 fields failed: 7 (no frame came within 1 s); --resume visits them again\n"), "{stderr}");
-    assert_eq!(scan.rows().len(), 7);
+    assert_eq!(scan.fields().len(), 7);
     scan.begin(&["--resume"]).good();
     scan.check(0);
 }
@@ -295,7 +313,7 @@ fn a_camera_that_is_a_frame_behind_is_found_out() {
     let scan = Scan::new(&microscope, 2, 1);
     microscope.script().lags = true;
     let (code, stdout, stderr) = scan.begin(&["--home", "--frame-timeout", "0.5", "--repeats", "1"]).end();
-    assert_eq!((code, &*stdout, scan.rows().len()), (Some(1), "", 0), "{stderr}");
+    assert_eq!((code, &*stdout, scan.fields().len()), (Some(1), "", 0), "{stderr}");
     assert!(stderr.contains("error: 2 of 2 fields failed: 0 (its frame ") && stderr.contains("is that of darkness)"), "{stderr}");
     microscope.script().lags = false;
     scan.begin(&["--resume"]).good();
@@ -315,4 +333,54 @@ fn a_line_that_is_lost_and_found_costs_no_field() {
     // A question may be under way each time.
     scan.check(3);
     println!("{stderr}{}", scan.summary()["this_run"]);
+}
+
+/// A plan out of a file; every count is far from the label's, so every field is looked at twice, and what is kept says so.
+#[test]
+fn an_unlikely_field_is_looked_at_once_more() {
+    let Some(microscope) = Microscope::start(&[]) else { return };
+    let scan = Scan::new(&microscope, 2, 2);
+    let plan = microscope.path("plan.toml");
+    let ([x, y], [pitch_x, pitch_y]) = (CORNER, PITCH);
+    let text = format!(
+        "um_per_px = 1\nlabel = {LABEL}\nsettle_ms = 0\n[grid]\nx_um = {x}\ny_um = {y}\nz_um = 50\ncolumns = 2\nrows = 2\npitch_x_um = {pitch_x}\n\
+         pitch_y_um = {pitch_y}\n[pulse]\nafter_us = 5000\n[light]\nchannel = 0\npercent = 40\n"
+    );
+    fs::write(&plan, text).unwrap();
+    let host = ["--plan", path(&plan), "--home", "--monitor", "host", "--repeat-beyond", "3"];
+    let (stdout, stderr) = scan.start(&host).good();
+    let fields = scan.check(0);
+    for field in &fields {
+        let place = place_of(field);
+        let [first] = place.unlikely[..] else { panic!("{place:?}") };
+        assert_eq!(place.visits, 2);
+        assert!(first.trigger_id < place.trigger_id && first.z_score.abs() > 3.0);
+        // The same place gives the same count.
+        assert!((first.count_fraction - field.cancer.count_fraction).abs() < 1e-9 && Some(first.z_score) == field.z_score, "{place:?}");
+        assert!(stderr.contains(&format!("field {} (row {}, column {}) is looked at once more", place.field, place.row, place.column)));
+    }
+    assert_eq!(stdout.lines().count(), 4, "a line a field that is kept");
+    let summary = scan.summary();
+    assert_eq!(
+        (summary["unlikely_fields"].as_u64(), summary["repeats"].as_u64(), summary["this_run"]["pulses_in_vain"].as_u64()),
+        (Some(4), Some(4), Some(0))
+    );
+    assert_eq!(summary["labels"][0]["controller"], Value::Null, "this program is the judge");
+    let session = Sessions::open(&scan.out()).unwrap().last_scan().unwrap();
+    assert_eq!(
+        (&session.settings["scan"]["plan_file"]["name"], &session.settings["scan"]["monitor"]),
+        (&Value::from("plan.toml"), &Value::from("host"))
+    );
+    // The session's own commands know the scan.
+    let out = scan.out();
+    let csv = microscope.path("fields.csv");
+    let exported = Command::new(LSR_EDGE).args(["session", "export", path(&out), "--output", path(&csv)]).output().unwrap();
+    assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+    let table = fs::read_to_string(&csv).unwrap();
+    assert!(table.lines().next().unwrap().contains("z_um,row,column,trigger_id,controller_boot,visits"), "{table}");
+    assert_eq!(table.lines().count(), 5);
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
 }

@@ -30,17 +30,18 @@ pub(super) async fn regions(State(live): State<Arc<Live>>, number: Result<Path<u
     let Path(number) = number?;
     blocking(move || {
         let field = record(&live, number)?;
-        let picture = |kind| match live.recent_field(number) {
-            Some(seen) => Ok(seen.png(kind)?.to_vec()),
-            None => kept_picture(&live, &field, kind),
+        let width = field.width as usize;
+        let found = match live.recent_field(number) {
+            Some(seen) => seen.regions(),
+            None => {
+                let pixels = |kind| -> Result<Vec<u8>, Problem> {
+                    let image = image::load_from_memory(&kept_picture(&live, &field, kind)?);
+                    Ok(image.map_err(|error| Error::Decode { reason: error.to_string() })?.into_luma8().into_raw())
+                };
+                let mask: Vec<bool> = pixels(Kind::Mask)?.into_iter().map(|level| level > 127).collect();
+                regions_of(&mask, width, &pixels(Kind::Probability)?)
+            }
         };
-        let pixels = |kind| -> Result<Vec<u8>, Problem> {
-            let damaged = |reason: String| Error::Decode { reason };
-            let image = image::load_from_memory(&picture(kind)?).map_err(|error| damaged(error.to_string()))?;
-            Ok(image.into_luma8().into_raw())
-        };
-        let mask: Vec<bool> = pixels(Kind::Mask)?.into_iter().map(|level| level > 127).collect();
-        let found = regions_of(&mask, field.width as usize, &pixels(Kind::Probability)?);
         let settings = serde_json::json!({ "threshold": field.threshold, "session": field.session, "number": field.number });
         let origin = Origin {
             input_sha256: &field.input_sha256,

@@ -2,7 +2,7 @@
 
 use super::blocking;
 use crate::error::Error;
-use crate::live::{Given, Live, Seen};
+use crate::live::{Given, Live};
 use crate::serve::App;
 use crate::serve::guard::drained;
 use crate::serve::problem::Problem;
@@ -271,14 +271,12 @@ pub(super) async fn frame(State(live): State<Arc<Live>>, number: Result<Path<u64
     responses(
         (status = 200, description = "PNG of the field's size", body = ImageFile, content_type = "image/png"),
         (status = 400, description = "No number", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "It is not one of the last fields", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such field", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "It is not one of the last fields, and was not kept", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn overlay(State(live): State<Arc<Live>>, number: Result<Path<u64>, PathRejection>) -> Result<Response, Problem> {
-    let Path(number) = number?;
-    let none = || Problem::new(StatusCode::NOT_FOUND, format!("field {number} is not one of the last"));
-    let seen: Arc<Seen> = live.recent_field(number).ok_or_else(none)?;
-    blocking(move || Ok(picture(seen.overlay_png()?, "image/png"))).await
+    kept(live, number, Kind::Overlay).await
 }
 
 async fn kept(live: Arc<Live>, number: Result<Path<u64>, PathRejection>, kind: Kind) -> Result<Response, Problem> {
