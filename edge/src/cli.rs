@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// Show fields live: a page, an API, a store
     #[command(after_help = SERVE_HELP)]
     Serve(Box<Serve>),
-    /// Read what `serve` has kept
+    /// Read what `serve` and `scan` have kept
     Session(Session),
 }
 

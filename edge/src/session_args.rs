@@ -26,7 +26,7 @@ pub(crate) enum Action {
         /// Beginning of the session's id, or `all` [default: the last session]
         session: Option<String>,
     },
-    /// Write a session's fields to a file
+    /// Write a session's fields to a file, or their outlines to a folder
     Export {
         /// The store's folder
         store: PathBuf,
@@ -35,8 +35,8 @@ pub(crate) enum Action {
         /// How
         #[arg(long, value_name = "FORMAT", default_value = "csv")]
         format: Format,
-        /// The file
-        #[arg(short, long, value_name = "FILE")]
+        /// The file; the folder of `geojson`, made if missing
+        #[arg(short, long, value_name = "PATH")]
         output: PathBuf,
     },
     /// Copy the sessions of several stores, with their pictures, into one; what is there stays
@@ -56,4 +56,6 @@ pub(crate) enum Format {
     Csv,
     /// One record a line, with everything that is known of a field
     Jsonl,
+    /// A file `field-NUMBER.geojson` for each field: the regions of its mask in its pixels, for QuPath
+    Geojson,
 }

@@ -2,10 +2,13 @@
 
 use crate::print;
 use crate::session_args::{Action, Format, Session};
-use lsr_edge::Error;
-use lsr_edge::session::{Combined, Merged, SessionInfo, Sessions, combine, merge, write_csv, write_json_lines};
+use lsr_edge::session::{
+    Combined, Merged, SessionInfo, SessionRecord, Sessions, combine, merge, write_csv, write_geojson, write_json_lines,
+};
+use lsr_edge::{Error, write_file};
 use serde_json::json;
 use std::fmt::Write;
+use std::fs;
 use std::io::stdout;
 use std::path::Path;
 
@@ -19,7 +22,7 @@ pub(crate) fn run(flags: &Session) -> Result<(), Error> {
         Action::Export { store, session, format, output } => {
             let sessions = Sessions::open(store)?;
             let info = sessions.find(session.as_deref())?;
-            export(&sessions, &info.session.id, *format, output)?;
+            export(&sessions, &info.session, *format, output)?;
             let fields = info.totals.fields;
             show(flags.json, &json!({ "fields": fields, "file": output }), || format!("{fields} fields -> {}\n", output.display()));
         }
@@ -88,9 +91,13 @@ fn count_line(counts: &Combined) -> String {
     )
 }
 
-fn export(sessions: &Sessions, id: &str, format: Format, output: &Path) -> Result<(), Error> {
-    lsr_edge::write_file(output, |file| match format {
-        Format::Csv => write_csv(sessions, id, file, output),
-        Format::Jsonl => write_json_lines(sessions, id, file, output),
-    })
+fn export(sessions: &Sessions, session: &SessionRecord, format: Format, output: &Path) -> Result<(), Error> {
+    match format {
+        Format::Csv => write_file(output, |file| write_csv(sessions, &session.id, file, output)),
+        Format::Jsonl => write_file(output, |file| write_json_lines(sessions, &session.id, file, output)),
+        Format::Geojson => {
+            fs::create_dir_all(output).map_err(|source| Error::OutputFolder { path: output.to_owned(), source })?;
+            write_geojson(sessions, session, output).map(|_| ())
+        }
+    }
 }

@@ -95,14 +95,18 @@ impl Metadata {
 
     /// Which class the mask shows: the one named "cancer", else the last.
     pub fn mask_class(&self) -> usize {
-        let last = self.class_names.len().saturating_sub(1);
-        self.class_names.iter().position(|name| name == "cancer").unwrap_or(last)
+        mask_class_of(&self.class_names)
     }
 
     /// Its name.
     pub fn mask_class_name(&self) -> &str {
         self.class_names.get(self.mask_class()).map_or("", String::as_str)
     }
+}
+
+/// Which of these classes a mask shows.
+pub(crate) fn mask_class_of(names: &[String]) -> usize {
+    names.iter().position(|name| name == "cancer").unwrap_or(names.len().saturating_sub(1))
 }
 
 struct Keys<'a>(BTreeMap<&'a str, &'a str>);

@@ -13,6 +13,7 @@ mod scales;
 
 pub use contract::{Contents, OPERATORS};
 pub use learned::LearnedFrom;
+pub(crate) use metadata::mask_class_of;
 pub use metadata::{FORMAT, Metadata, Provenance};
 pub use rewrite::Refusal;
 

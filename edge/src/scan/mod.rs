@@ -2,16 +2,16 @@
 //!
 //! ```text
 //! Visits ─ which field is next ─► Scanner ─ ScanPlan, one pulse at a time ─► stage::Controller ─► FieldExposed ─┐
-//!    ▲                                            Source ─► one frame ──────────────────────────────────────────┴► field ─ queue ─┐
-//!    └── once more, a bounded number of times ◄── missing, doubled, too dark                                                      │
-//!    └── once more, where the count is unlikely ◄─────────── z-score, alarm ◄─ monitor of the controller or of this program ◄─ Worker ◄┘
-//!                                    session::SessionStore ◄─ live::Live::keep ◄───────────────────────────────────────────────┘
+//!  ▲  ▲                                                                          Source ─► one frame ────────────┴► field ─ queue ─► Worker
+//!  │  └─ once more, a bounded number of times ◄─ missing, doubled, early, dark                                                         │
+//!  └──── once more ◄─ unlikely ◄─ z-score, alarm ◄─ monitor, of the controller or of this program ◄─ sums ◄─ masks, probabilities ◄────┤
+//!                                                                                       session::SessionStore ◄─ live::Live::keep ◄────┘
 //! ```
 //!
 //! # Which frame belongs to which field
 //!
-//! A camera's program writes a file for each pulse and knows nothing of fields. What is relied on: files come in the order of their pulses, and
-//! each has a name of its own. What is not relied on: that every pulse gives a file, one file, or a file in time.
+//! A camera takes a picture at each pulse and knows nothing of fields. What is relied on: frames come in the order of their pulses. What is not relied
+//! on: that every pulse gives a frame, one frame, or a frame in time.
 //!
 //! 1. *One pulse at a time.* The controller pauses after each field, and goes on only when the field's frame is there.
 //! 2. *One frame for one pulse.* None within the time-out, or more than one, is no frame at all. A frame that came before the pulse can have been is

@@ -16,6 +16,7 @@ mod merge;
 mod outbox;
 mod read;
 mod record;
+mod regions;
 mod resume;
 mod schema;
 mod store;
@@ -26,6 +27,8 @@ pub use merge::{Merged, merge};
 pub use outbox::Outbox;
 pub use read::{SessionInfo, SessionTotals, Sessions};
 pub use record::{Artefact, FieldRecord, Kind, ScanPlace, ScanTimes, SessionRecord, StageTimes, UnlikelyVisit};
+pub use regions::write_geojson;
+pub(crate) use regions::{field_geojson, kept_regions};
 pub use store::{SessionStore, utc_text};
 
 use crate::error::Error;

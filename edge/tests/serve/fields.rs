@@ -1,5 +1,6 @@
 //! A field is posted, and everything about it is found again.
 
+use crate::program::{names, run};
 use crate::service::{Service, encoded, field, png};
 use image::ImageFormat;
 use serde_json::{Value, json};
@@ -41,6 +42,16 @@ fn a_posted_field_is_segmented_kept_and_shown() {
     let ring = regions.json()["features"][0]["geometry"]["coordinates"][0].clone();
     assert_eq!(ring, json!([[48, 24], [48, 56], [16, 56], [16, 24], [48, 24]]));
     assert_eq!(regions.body, service.get("/api/v1/fields/1/regions.geojson").body, "the same bytes again");
+
+    // From the store, by a program of its own: the same bytes.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let outlines = elsewhere.path().join("outlines");
+    let exported =
+        ["session".as_ref(), "export".as_ref(), place.path().as_os_str(), "--format".as_ref(), "geojson".as_ref(), "-o".as_ref()];
+    run(exported.into_iter().chain([outlines.as_os_str()])).expect(0, &[]);
+    assert_eq!(names(&outlines), ["field-000001.geojson"]);
+    assert_eq!(std::fs::read(outlines.join("field-000001.geojson")).unwrap(), regions.body);
+    assert_eq!(regions.json()["lsr_edge"]["settings"]["position_um"], json!([100.0, 50.0]));
 
     let csv = service.get("/api/v1/session/fields.csv").expect(200).text();
     assert_eq!(csv.lines().count(), 2);

@@ -4,9 +4,8 @@ use super::blocking;
 use super::fields::{kept_picture, record};
 use crate::error::Error;
 use crate::live::Live;
-use crate::output::{Origin, geojson_bytes, regions as regions_of};
 use crate::serve::problem::Problem;
-use crate::session::{Kind, Sessions, write_csv, write_json_lines};
+use crate::session::{Sessions, field_geojson, kept_regions, write_csv, write_json_lines};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -30,30 +29,12 @@ pub(super) async fn regions(State(live): State<Arc<Live>>, number: Result<Path<u
     let Path(number) = number?;
     blocking(move || {
         let field = record(&live, number)?;
-        let width = field.width as usize;
         let found = match live.recent_field(number) {
             Some(seen) => seen.regions(),
-            None => {
-                let pixels = |kind| -> Result<Vec<u8>, Problem> {
-                    let image = image::load_from_memory(&kept_picture(&live, &field, kind)?);
-                    Ok(image.map_err(|error| Error::Decode { reason: error.to_string() })?.into_luma8().into_raw())
-                };
-                let mask: Vec<bool> = pixels(Kind::Mask)?.into_iter().map(|level| level > 127).collect();
-                regions_of(&mask, width, &pixels(Kind::Probability)?)
-            }
-        };
-        let settings = serde_json::json!({ "threshold": field.threshold, "session": field.session, "number": field.number });
-        let origin = Origin {
-            input_sha256: &field.input_sha256,
-            model_sha256: &field.model_sha256,
-            settings: &settings,
-            class: live.mask_class(),
-            um_per_px: field.um_per_px,
-            scale: [1.0; 2],
-            size: [field.width, field.height],
+            None => kept_regions(&field, |kind| kept_picture(&live, &field, kind))?,
         };
         let name = format!("field-{number:06}.geojson");
-        Ok(file(geojson_bytes(&found, origin)?, "application/geo+json", &name))
+        Ok(file(field_geojson(&field, live.mask_class(), &found)?, "application/geo+json", &name))
     })
     .await
 }
