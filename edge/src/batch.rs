@@ -5,7 +5,7 @@ use crate::field::stored_size;
 use crate::input::{Input, find_inputs, name_of};
 use crate::listener::Listener;
 use crate::output::{prepare_folder, write_tables};
-use crate::segment::{Outcome, Segmenter};
+use crate::segment::{Outcome, Segmenter, Written};
 use crate::slide::Slide;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
@@ -97,7 +97,8 @@ pub fn segment_all(segmenter: &Segmenter, given: &[PathBuf], tell: &(dyn Fn(&str
     };
     for (index, result) in results {
         match result {
-            Ok(Outcome::Written { training_distance, low_resolution, quality, cancer }) => {
+            Ok(Outcome::Written(written)) => {
+                let Written { training_distance, low_resolution, quality, cancer } = *written;
                 report.written += 1;
                 let empty = || format!("unfit: {}: no tissue was found (--tissue none looks at everything)", inputs[index].name);
                 report.unfit.extend(cancer.is_none().then(empty));

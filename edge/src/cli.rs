@@ -35,7 +35,7 @@ pub(crate) enum Command {
     Stage(Stage),
     /// Have a microscope scan a region, and write cancer masks of all its fields
     #[command(after_help = SCAN_HELP)]
-    Scan(Scan),
+    Scan(Box<Scan>),
     /// Show fields live: a page, an API, a store
     #[command(after_help = SERVE_HELP)]
     Serve(Box<Serve>),

@@ -81,7 +81,7 @@ pub use model::{Card, Contents, Execution, FORMAT, ImageMemory, LearnedFrom, Met
 pub use output::{NOTICE, OutputFiles, write_file};
 pub use predict::{ProbabilityMap, predict};
 pub use quality::{Quality, Unfit};
-pub use segment::{Options, Outcome, Segmenter};
+pub use segment::{Options, Outcome, Segmenter, Written};
 pub use self_test::{SelfTest, self_test};
 pub use shard::{NoShard, Shard};
 pub use slide::TissueChoice;

@@ -67,21 +67,25 @@ pub struct Segmenter {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// Its files were written.
-    Written {
-        /// What was found; none on a slide without tissue.
-        cancer: Option<CancerFraction>,
-        /// Whether that agrees with the label that the input was given; none without tissue.
-        low_resolution: Option<LowResolution>,
-        /// Whether it is fit to be counted; a slide is not judged as a whole.
-        quality: Option<Quality>,
-        /// How far it is from what the network has learned from, where the model says what that was.
-        training_distance: Option<TrainingDistance>,
-    },
+    Written(Box<Written>),
     /// Its files were there.
     Skipped {
         /// Made with the same model, settings and version.
         same: bool,
     },
+}
+
+/// What was found in an image or slide.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Written {
+    /// None on a slide without tissue.
+    pub cancer: Option<CancerFraction>,
+    /// Whether that agrees with the label that the input was given; none without tissue.
+    pub low_resolution: Option<LowResolution>,
+    /// Whether it is fit to be counted; a slide is not judged as a whole.
+    pub quality: Option<Quality>,
+    /// How far it is from what the network has learned from, where the model says what that was.
+    pub training_distance: Option<TrainingDistance>,
 }
 
 /// What the network finds in a field.
@@ -261,12 +265,12 @@ impl Segmenter {
             model: card,
             timings_ms: timings,
         })?;
-        Ok(Outcome::Written {
+        Ok(Outcome::Written(Box::new(Written {
             cancer: Some(found.cancer),
             low_resolution: Some(low_resolution),
             quality: Some(found.quality),
             training_distance: found.training_distance,
-        })
+        })))
     }
 
     /// What the network finds in a field, where a pixel is cancer whose probability is at least `threshold`; adds to the timings of resampling, inference, distance and mask.

@@ -4,7 +4,7 @@
 
 use image::GrayImage;
 use lsr_core::Distance;
-use lsr_edge::{CancerFraction, Interrupt, Listener, Model, Options, Outcome, Segmenter, find_inputs};
+use lsr_edge::{Interrupt, Listener, Model, Options, Outcome, Segmenter, find_inputs};
 use lsr_tests::Silent;
 use lsr_tests::data::shared_data;
 use lsr_train::{Dataset, Evaluation, FitOptions, LabelSettings, Prior, Run, RunFolder};
@@ -70,7 +70,7 @@ fn journey(tissue: &Tissue, work: &Path) -> (Evaluation, f64) {
     for name in held_out.names() {
         let input = inputs.iter().find(|input| input.name == name).unwrap();
         let outcome = segmenter.segment(input, Listener::NONE).unwrap();
-        assert!(matches!(outcome, Outcome::Written { cancer: Some(CancerFraction { .. }), .. }));
+        assert!(matches!(outcome, Outcome::Written(written) if written.cancer.is_some()));
         let read = |folder: &Path| -> GrayImage { image::open(folder.join(format!("{name}.mask.png"))).unwrap().into_luma8() };
         let (ours, theirs) = (read(&segmented), read(&masks));
         assert_eq!(ours.dimensions(), theirs.dimensions());

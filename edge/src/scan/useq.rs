@@ -165,7 +165,7 @@ fn placed(plan: &GridPlan, [x, y, z]: [Option<f64>; 3], exposure_ms: Option<f64>
         Overlap::Both(percent) => [percent; 2],
         Overlap::Each(percents) => percents,
     };
-    if overlap.iter().any(|percent| !(*percent < 100.0)) {
+    if !overlap.iter().all(|percent| percent.is_finite() && *percent < 100.0) {
         return Err(format!("grid_plan.overlap {overlap:?}: expected percent of a field, below 100"));
     }
     let step = [0, 1].map(|axis| field[axis] - field[axis] * overlap[axis] / 100.0);

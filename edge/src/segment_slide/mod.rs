@@ -18,7 +18,7 @@ use crate::field::PixelSize;
 use crate::input::Input;
 use crate::listener::Listener;
 use crate::output::{Began, Existing, NOTICE, Origin, OutputFiles, as_recorded};
-use crate::segment::{Clock, Outcome, Segmenter};
+use crate::segment::{Clock, Outcome, Segmenter, Written};
 use crate::slide::{Grid, Slide, Tissue};
 use assemble::{Assembled, Parts, assemble};
 use bands::Bands;
@@ -120,7 +120,7 @@ pub(crate) fn segment_slide(segmenter: &Segmenter, input: &Input, slide: &Slide,
         timings_ms: timings,
     })?;
     partial.remove()?;
-    Ok(Outcome::Written { cancer, low_resolution, quality: None, training_distance })
+    Ok(Outcome::Written(Box::new(Written { cancer, low_resolution, quality: None, training_distance })))
 }
 
 fn about_to(name: &str, slide: &Slide, pixel_size: PixelSize, grid: &Grid<'_>, bands: &Bands, most_bytes: u64) -> String {
