@@ -56,7 +56,7 @@ fn at_the_microscope(model: &Path, image: &Path, output: &Path) -> TrainingDista
     let segmenter = Segmenter::new(Model::open(model).unwrap(), output, &options, Interrupt::default()).unwrap();
     let input = Input { path: image.to_owned(), name: "a".to_owned() };
     match segmenter.segment(&input, Listener::NONE).unwrap() {
-        Outcome::Written { training_distance, .. } => training_distance.unwrap(),
+        Outcome::Written(written) => written.training_distance.unwrap(),
         Outcome::Skipped { .. } => unreachable!("nothing is skipped where all is overwritten"),
     }
 }
