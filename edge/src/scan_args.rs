@@ -86,7 +86,7 @@ field whose frame is missing, doubled, too early or dark is visited again, so no
 A plan in TOML; what is not said has the value of its flag:
   um_per_px = 0.5                 [grid]             [pulse]             [light]
   label = 9                       x_um = 1000        width_us = 1000     channel = 0
-  # or: labels = \"fields.csv\"    y_um = 1000        before_us = 0       percent = 40
+  # or: labels = \"fields.csv\"      y_um = 1000        before_us = 0       percent = 40
   settle_ms = 50                  z_um = 50          after_us = 20000
                                   columns = 10
                                   rows = 10
