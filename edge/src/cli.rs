@@ -1,5 +1,6 @@
 //! Command-line types.
 
+use crate::label_args::{Labels, Prior};
 use crate::scan_args::{SCAN_HELP, Scan};
 use crate::serve_args::{SERVE_HELP, Serve};
 use crate::session_args::Session;
@@ -60,15 +61,10 @@ pub(crate) struct Segment {
     /// What is looked at of slides: none (everything), auto (what is found to be tissue), or an image that is not black there
     #[arg(long, value_name = "none|auto|MASK.png", default_value = "auto")]
     pub(crate) tissue: TissueChoice,
-    /// Low-resolution class z of all inputs: the count of each is held against its prior
-    #[arg(long, value_name = "Z", conflicts_with = "labels")]
-    pub(crate) label: Option<u8>,
-    /// The same by the inputs' names: lines `NAME,LABEL` below the line `name,label`
-    #[arg(long, value_name = "CSV")]
-    pub(crate) labels: Option<PathBuf>,
-    /// Count prior, as `lsr-train prior estimate` writes it [default: the paper's Table 1]
-    #[arg(long, value_name = "CSV")]
-    pub(crate) prior: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) labels: Labels,
+    #[command(flatten)]
+    pub(crate) prior: Prior,
     /// Only the I-th of N shares of the inputs, which follow from their names: for one of N processes that write to the same folder
     #[arg(long, value_name = "I/N")]
     pub(crate) shard: Option<Shard>,

@@ -93,6 +93,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// Fields that cannot be put together.
+    #[error("session {session}: {reason}")]
+    Stitch {
+        /// The session.
+        session: String,
+        /// Why.
+        reason: String,
+    },
     /// A label without a count.
     #[error("label {label}: the count prior has no such label (--prior names another one)")]
     NotInPrior {

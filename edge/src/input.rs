@@ -1,6 +1,7 @@
 //! Which images to segment, and under which names.
 
 use crate::error::Error;
+use crate::slide::without_levels;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ pub struct Input {
 
 /// Files as they are, folders as the images in them, sorted by name (without subfolders, hidden files and our own outputs).
 ///
-/// A file that is reached twice is taken once. Two files with the same NAME, such as `a.png` and `a.jpg`, would write the same outputs:
+/// A file that is reached twice is taken once, and of the DICOM files of one slide the finest level.  Two files with the same NAME, such as `a.png` and `a.jpg`, would write the same outputs:
 /// the first is kept, the other is a failure that names both. (The extension is not kept in NAME, so that `a.mask.png` belongs to `a.jpg`
 /// as it does in data sets.)
 pub fn find_inputs(given: &[PathBuf]) -> (Vec<Input>, Vec<(PathBuf, Error)>) {
@@ -49,7 +50,7 @@ pub fn find_inputs(given: &[PathBuf]) -> (Vec<Input>, Vec<(PathBuf, Error)>) {
             }
         }
     }
-    (inputs, failures)
+    (without_levels(inputs), failures)
 }
 
 /// NAME of a file's outputs.

@@ -1,7 +1,8 @@
 //! `lsr-edge`: parse, run, report.
 
 mod cli;
-mod live_args;
+mod keep_args;
+mod label_args;
 mod scan_args;
 mod scan_run;
 mod serve_args;
@@ -13,7 +14,6 @@ mod stage_run;
 
 use clap::Parser;
 use cli::{Bench, Cli, Command, Inspect, Network, Segment};
-use lsr_edge::live::{CountTable, NameLabels};
 use lsr_edge::{
     BenchOptions, Error, Interrupt, Model, Options, PipelineOptions, Segmenter, Tiling, describe, one_line, parse_isa, segment_all,
 };
@@ -40,8 +40,7 @@ fn main() -> ExitCode {
 
 fn segment(flags: &Segment) -> Result<ExitCode, Error> {
     let Segment { um_per_px, um_per_px_if_missing, shard, overwrite, .. } = *flags;
-    let labels = flags.labels.as_ref().map_or_else(|| Ok(NameLabels::all(flags.label)), |path| NameLabels::read(path))?;
-    let prior = flags.prior.as_ref().map(|path| CountTable::read(path)).transpose()?;
+    let (labels, prior) = (flags.labels.read()?, Some(flags.prior.read()?));
     let tissue = flags.tissue.clone();
     let options = Options { um_per_px, um_per_px_if_missing, tissue, shard, overwrite, labels, prior, ..Options::default() };
     let segmenter = segmenter(&flags.network, &flags.output, options, &interruptible())?;

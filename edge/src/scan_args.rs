@@ -1,7 +1,8 @@
 //! Command-line types of `lsr-edge scan`.
 
 use crate::cli::Network;
-use crate::live_args::{Counts, Keep};
+use crate::keep_args::Keep;
+use crate::label_args::{Alarm, Prior};
 use crate::stage_args::Grid;
 use clap::{Args, ValueEnum};
 use lsr_edge::source::SourceChoice;
@@ -38,7 +39,9 @@ pub(crate) struct Scan {
     #[arg(long, value_name = "WHO", default_value = "controller")]
     pub(crate) monitor: Monitor,
     #[command(flatten)]
-    pub(crate) counts: Counts,
+    pub(crate) prior: Prior,
+    #[command(flatten)]
+    pub(crate) alarm: Alarm,
     /// Look once more at a field whose count lies more than so many standard deviations from its label's, and keep what is found then
     #[arg(long, value_name = "Z")]
     pub(crate) repeat_beyond: Option<f64>,

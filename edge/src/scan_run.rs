@@ -1,6 +1,7 @@
 //! What `lsr-edge scan` does.
 
-use crate::live_args::{RateError, kinds};
+use crate::keep_args::kinds;
+use crate::label_args::RateError;
 use crate::print;
 use crate::scan_args::{Monitor, Scan};
 use crate::segmenter;
@@ -92,8 +93,8 @@ fn settings(flags: &Scan, file: Option<&PlanFile>) -> Result<ScanSettings, RunEr
             Monitor::Controller => Judge::Controller,
             Monitor::Host => Judge::Host,
         },
-        prior: flags.counts.table()?,
-        monitor: flags.counts.monitor()?,
+        prior: flags.prior.read()?,
+        monitor: flags.alarm.monitor()?,
         repeat_beyond: flags.repeat_beyond,
         device: flags.device.clone().unwrap_or_else(device_name),
         source: flags.source.to_string(),

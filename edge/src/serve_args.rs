@@ -1,7 +1,8 @@
 //! Command-line types of `lsr-edge serve`.
 
 use crate::cli::Network;
-use crate::live_args::{Counts, Keep};
+use crate::keep_args::Keep;
+use crate::label_args::{Alarm, Labels, Prior};
 use clap::Args;
 use lsr_edge::TissueChoice;
 use lsr_edge::source::SourceChoice;
@@ -46,14 +47,12 @@ pub(crate) struct Serve {
     /// Pictures that are kept of each field; `none` for the numbers alone
     #[arg(long, value_name = "NAME,..", value_delimiter = ',', default_values = ["mask", "probability"])]
     pub(crate) keep: Vec<Keep>,
-    /// Low-resolution class z of all fields: they are held against its prior
-    #[arg(long, value_name = "Z", conflicts_with = "labels")]
-    pub(crate) label: Option<u8>,
-    /// The same by the fields' names: lines `NAME,LABEL` below the line `name,label`
-    #[arg(long, value_name = "CSV")]
-    pub(crate) labels: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) counts: Counts,
+    pub(crate) labels: Labels,
+    #[command(flatten)]
+    pub(crate) prior: Prior,
+    #[command(flatten)]
+    pub(crate) alarm: Alarm,
     /// Pixel size of the fields in micrometres; of a slide, the slide's
     #[arg(long, value_name = "X")]
     pub(crate) um_per_px: Option<f64>,

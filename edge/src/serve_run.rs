@@ -1,10 +1,11 @@
 //! What `lsr-edge serve` does.
 
-use crate::live_args::{RateError, kinds};
+use crate::keep_args::kinds;
+use crate::label_args::RateError;
 use crate::serve_args::Serve;
 use crate::{print, segmenter};
 use lsr_edge::fleet::Broker;
-use lsr_edge::live::{Live, LiveSettings, NameLabels, run as run_source};
+use lsr_edge::live::{Live, LiveSettings, run as run_source};
 use lsr_edge::serve::{Limits, Placed, ServeSettings, StageLink, Token, TokenStore, serve};
 use lsr_edge::source::{Policy, Source, SourceOptions};
 use lsr_edge::stage::{Port, StageError};
@@ -92,8 +93,7 @@ pub(crate) fn run(flags: &Serve, interrupt: &Interrupt) -> Result<(), RunError> 
 }
 
 fn settings(flags: &Serve, device: String, source: Option<&dyn Source>) -> Result<LiveSettings, RunError> {
-    let prior = flags.counts.table()?;
-    let labels = flags.labels.as_ref().map_or_else(|| Ok(NameLabels::all(flags.label)), |path| NameLabels::read(path))?;
+    let (labels, prior) = (flags.labels.read()?, flags.prior.read()?);
     if let Some(label) = labels.labels().find(|&label| !prior.has(label)) {
         return Err(Error::NotInPrior { label }.into());
     }
@@ -106,7 +106,7 @@ fn settings(flags: &Serve, device: String, source: Option<&dyn Source>) -> Resul
         keep: kinds(&flags.keep),
         labels,
         prior,
-        monitor: flags.counts.monitor()?,
+        monitor: flags.alarm.monitor()?,
         max_pixels: flags.max_mpx.saturating_mul(1_000_000),
         tell: flags.mqtt.is_some(),
         scan: None,

@@ -26,7 +26,7 @@ pub(crate) enum Action {
         /// Beginning of the session's id, or `all` [default: the last session]
         session: Option<String>,
     },
-    /// Write a session's fields to a file, or their outlines to a folder
+    /// Write a session's fields to a file, or their outlines or one picture of them to a folder
     Export {
         /// The store's folder
         store: PathBuf,
@@ -35,7 +35,7 @@ pub(crate) enum Action {
         /// How
         #[arg(long, value_name = "FORMAT", default_value = "csv")]
         format: Format,
-        /// The file; the folder of `geojson`, made if missing
+        /// The file; the folder of `geojson` and `ome-tiff`, made if missing
         #[arg(short, long, value_name = "PATH")]
         output: PathBuf,
     },
@@ -56,6 +56,9 @@ pub(crate) enum Format {
     Csv,
     /// One record a line, with everything that is known of a field
     Jsonl,
+    /// The fields in their places as pyramids at their pixel size: SESSION.mask.ome.tif, .probability.ome.tif, .frame.ome.tif where frames were
+    /// kept, and SESSION.geojson, the regions in pixels of these
+    OmeTiff,
     /// A file `field-NUMBER.geojson` for each field: the regions of its mask in its pixels, for QuPath
     Geojson,
 }

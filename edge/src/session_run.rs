@@ -3,7 +3,8 @@
 use crate::print;
 use crate::session_args::{Action, Format, Session};
 use lsr_edge::session::{
-    Combined, Merged, SessionInfo, SessionRecord, Sessions, combine, merge, write_csv, write_geojson, write_json_lines,
+    Combined, Merged, SessionInfo, SessionRecord, Sessions, Stitched, combine, merge, write_csv, write_geojson, write_json_lines,
+    write_stitched,
 };
 use lsr_edge::{Error, write_file};
 use serde_json::json;
@@ -22,9 +23,9 @@ pub(crate) fn run(flags: &Session) -> Result<(), Error> {
         Action::Export { store, session, format, output } => {
             let sessions = Sessions::open(store)?;
             let info = sessions.find(session.as_deref())?;
-            export(&sessions, &info.session, *format, output)?;
+            let said = export(&sessions, &info.session, *format, output)?;
             let fields = info.totals.fields;
-            show(flags.json, &json!({ "fields": fields, "file": output }), || format!("{fields} fields -> {}\n", output.display()));
+            show(flags.json, &json!({ "fields": fields, "file": output }), || format!("{fields} fields{said} -> {}\n", output.display()));
         }
         Action::Merge { stores, output } => {
             let mut all = Merged::default();
@@ -91,13 +92,20 @@ fn count_line(counts: &Combined) -> String {
     )
 }
 
-fn export(sessions: &Sessions, session: &SessionRecord, format: Format, output: &Path) -> Result<(), Error> {
+/// Writes them, and tells what else there is to say.
+fn export(sessions: &Sessions, session: &SessionRecord, format: Format, output: &Path) -> Result<String, Error> {
     match format {
+        Format::OmeTiff => {
+            let Stitched { without_place, size: [width, height], um_per_px, fields, .. } = write_stitched(sessions, session, output)?;
+            let left_out = if without_place > 0 { format!(", {without_place} of them without a place") } else { String::new() };
+            return Ok(format!("{left_out}, {fields} of them seen in {width} x {height} px at {um_per_px} um/px"));
+        }
         Format::Csv => write_file(output, |file| write_csv(sessions, &session.id, file, output)),
         Format::Jsonl => write_file(output, |file| write_json_lines(sessions, &session.id, file, output)),
         Format::Geojson => {
             fs::create_dir_all(output).map_err(|source| Error::OutputFolder { path: output.to_owned(), source })?;
             write_geojson(sessions, session, output).map(|_| ())
         }
-    }
+    }?;
+    Ok(String::new())
 }

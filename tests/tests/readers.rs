@@ -154,6 +154,22 @@ fn a_dicom_slide_gets_a_segmentation_that_highdicom_reads() {
     segment(&[&slide], &again, &["--tissue", "none"]);
     let file = again.join("a.seg.dcm");
     assert_eq!(said(&python, "read_dicom_seg.py", &[&[file.as_os_str()], &place[..]].concat())["uids"], found["uids"]);
+
+    // With a coarser level in the same series it is one slide still: the coarse level is read, the mask lies where it lay.
+    let series = folder.path().join("series");
+    std::fs::create_dir(&series).unwrap();
+    let (slide, half) = (series.join("a.dcm"), series.join("half.dcm"));
+    let arguments = [source.as_os_str(), slide.as_os_str(), "8".as_ref(), "16".as_ref(), "24".as_ref(), "16".as_ref(), half.as_os_str()];
+    said(&python, "make_dicom.py", &arguments);
+    let of_series = folder.path().join("of-series");
+    segment(&[&series], &of_series, &["--tissue", "none"]);
+    let record: Value = serde_json::from_slice(&std::fs::read(of_series.join("a.json")).unwrap()).unwrap();
+    assert_eq!((&record["input"]["levels"], &record["input"]["level"]), (&serde_json::json!([[50, 50], [25, 25]]), &Value::from(1)));
+    assert!(!of_series.join("half.json").exists());
+    let file = of_series.join("a.seg.dcm");
+    let coarse = said(&python, "read_dicom_seg.py", &[file.as_os_str(), slide.as_os_str(), "19.5".as_ref(), "23.5".as_ref()]);
+    assert_eq!((&coarse["size"], &coarse["same"]), (&found["size"], &found["same"]));
+    near(&numbers(&coarse["place"]), &numbers(&coarse["expected"]), 0.001);
 }
 
 /// The slides of the data folder, as a user has them: what cannot be read is named, and memory stays below what was said.

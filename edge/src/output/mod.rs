@@ -13,9 +13,9 @@ pub(crate) use dicom_seg::{Segmentation, dicom_seg_bytes, write_dicom_seg};
 pub use file::write_file;
 pub(crate) use file::{prepare_folder, write_whole};
 pub(crate) use geojson::Origin;
-pub(crate) use outline::{Outliner, Region, regions};
+pub(crate) use outline::{MOST_RUNS, Outliner, Region, regions};
 pub(crate) use overlay::{TINT, TINT_WEIGHT, dilate, mix, overlay};
-pub(crate) use pyramid::{About, Reduce, pyramid_bytes, write_pyramid};
+pub(crate) use pyramid::{About, Samples, pyramid_bytes, write_pyramid};
 pub use record::NOTICE;
 pub(crate) use record::{Began, InputRecord, NetworkRecord, Record, Settings, Timings};
 pub(crate) use table::write_tables;
@@ -67,6 +67,11 @@ impl OutputFiles {
     /// `NAME.overlay.png`.
     pub fn overlay(&self) -> PathBuf {
         self.path("overlay.png")
+    }
+
+    /// `NAME.frame.ome.tif`: what the camera saw, of fields that were put together.
+    pub fn frame_pyramid(&self) -> PathBuf {
+        self.path("frame.ome.tif")
     }
 
     /// `NAME.geojson`: the mask's regions as polygons.

@@ -8,6 +8,9 @@ use std::collections::HashMap;
 /// Corner of pixels: column and row of the pixel below and to the right of it.
 pub(crate) type Corner = [u32; 2];
 
+/// Runs of a mask's pixels beyond which it has no outlines: they would take more memory than all the rest of a slide.
+pub(crate) const MOST_RUNS: u64 = 2_000_000;
+
 /// One region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Region {

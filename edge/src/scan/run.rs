@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::live::{CountTable, Live, LiveSettings, NameLabels};
 use crate::output::{NOTICE, write_whole};
 use crate::segment::Segmenter;
-use crate::session::{FieldRecord, Kind, SessionRecord, Sessions};
+use crate::session::{FieldRecord, Kind, Sessions};
 use crate::source::{Policy, Source};
 use crate::stage::wire::ScanPlan;
 use crate::stage::{Controller, Port, Timing, Um};
@@ -94,6 +94,13 @@ pub enum Told<'a> {
     Note(&'a str),
 }
 
+/// What a scan begins with. A new session begins when the stage has said where it is.
+enum Start {
+    /// A session that goes on, with the fields that it has.
+    Resumed(Box<Live>, Vec<FieldRecord>),
+    New(Box<Segmenter>),
+}
+
 /// Scans, segments and keeps every field of a plan. `segmenter` names the store's folder and has the wish to stop.
 ///
 /// # Errors
@@ -119,15 +126,14 @@ pub fn run(
     }
     let (pixel_size, interrupt) = (segmenter.pixel_size(), segmenter.interrupt().clone());
     let earlier = if settings.resume { Some(Sessions::open(&folder)?.last_scan()?) } else { None };
-    let mut z = settings.plan.z;
-    let mut opened = None;
-    let mut segmenter = Some(segmenter);
-    if let Some(session) = earlier {
-        let known_z = z.or(recorded_z(&session)).unwrap_or_default();
-        z = Some(known_z);
-        opened =
-            segmenter.take().map(|segmenter| Live::go_on(segmenter, live_settings(settings, &folder, known_z), session)).transpose()?;
-    }
+    let (start, z) = match earlier {
+        Some(session) => {
+            let z = settings.plan.z.or(recorded_z(&session)).unwrap_or_default();
+            let (live, before) = Live::go_on(segmenter, live_settings(settings, &folder, z), session)?;
+            (Start::Resumed(Box::new(live), before), Some(z))
+        }
+        None => (Start::New(Box::new(segmenter)), settings.plan.z),
+    };
 
     let controller = Controller::connect(port, timing)?;
     let known = controller.ping()?.labels;
@@ -138,10 +144,10 @@ pub fn run(
     let (done, answers) = channel();
     let mut scanner = Scanner::new(&controller, source, pixel_size, interrupt, settings, light, visits, (queue, answers), tell);
     let z = scanner.begin(z)?;
-    if let Some(segmenter) = segmenter {
-        opened = Some((Live::begin(segmenter, live_settings(settings, &folder, z))?, Vec::new()));
-    }
-    let Some((live, before)) = opened else { return Err(ScanError::WorkerEnded) };
+    let (live, before) = match start {
+        Start::Resumed(live, before) => (*live, before),
+        Start::New(segmenter) => (Live::begin(*segmenter, live_settings(settings, &folder, z))?, Vec::new()),
+    };
     for place in summary::places(&before) {
         scanner.known(place.field);
     }
@@ -160,7 +166,7 @@ pub fn run(
         done,
     };
     let mut scanned = in_parallel(scanner, worker, jobs)?;
-    let kept = all_fields(&folder, live.session())?;
+    let kept = Sessions::open(&folder)?.all_fields(&live.session().id)?;
     scanned.counts.fields = kept.len() - before.len();
     scanned.counts.seconds = begun.elapsed().as_secs_f64();
     let moments = |label| (settings.judge == Judge::Controller).then(|| controller.moments(label).ok()).flatten();
@@ -204,15 +210,6 @@ fn live_settings(settings: &ScanSettings, folder: &Path, z: Um) -> LiveSettings 
         tell: false,
         scan: Some(describe(settings, z)),
     }
-}
-
-fn all_fields(folder: &Path, session: &SessionRecord) -> Result<Vec<FieldRecord>, Error> {
-    let mut fields = Vec::new();
-    Sessions::open(folder)?.each_field(&session.id, |field| {
-        fields.push(field);
-        Ok(())
-    })?;
-    Ok(fields)
 }
 
 fn write_summary(path: &Path, summary: &Summary) -> Result<(), Error> {

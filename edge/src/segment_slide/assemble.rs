@@ -1,11 +1,12 @@
 //! Finished bands to the files of a slide.
 
-use super::MOST_RUNS;
 use super::bands::Bands;
 use super::partial::{BandNote, Partial};
 use crate::error::Error;
 use crate::mask::{CancerFraction, Mask, MaskBits};
-use crate::output::{About, Origin, Outliner, OutputFiles, Reduce, Segmentation, overlay, write_dicom_seg, write_png, write_pyramid};
+use crate::output::{
+    About, MOST_RUNS, Origin, Outliner, OutputFiles, Samples, Segmentation, overlay, write_dicom_seg, write_png, write_pyramid,
+};
 use crate::segment::Segmenter;
 use crate::slide::Tissue;
 use crate::training_distance::TrainingDistance;
@@ -94,9 +95,9 @@ pub(super) fn assemble(parts: &Parts<'_>) -> Result<Assembled, Error> {
         }
         Ok(mask)
     });
-    write_pyramid(&files.mask_pyramid(), size, Reduce::Majority, &about("cancer mask, 255 is cancer"), mask)?;
+    write_pyramid(&files.mask_pyramid(), size, Samples::Mask, &about("cancer mask, 255 is cancer"), mask)?;
     let Collected { sums, mask_pixels, bits, outliner, overview } = collected;
-    write_pyramid(&files.probability_pyramid(), size, Reduce::Mean, &about("cancer probability, round(255 p)"), bands_of())?;
+    write_pyramid(&files.probability_pyramid(), size, Samples::Grey, &about("cancer probability, round(255 p)"), bands_of())?;
     overview.write(files, tissue)?;
     if let Some(source) = dicom {
         let now = Utc::now();

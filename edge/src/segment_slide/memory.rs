@@ -1,11 +1,10 @@
 //! How much memory a slide takes at most, before anything of it is read.
 
-use super::MOST_RUNS;
 use super::assemble::OVERVIEW_PX;
 use super::bands::Bands;
 use crate::error::Error;
 use crate::model::Model;
-use crate::output::{dicom_seg_bytes, pyramid_bytes};
+use crate::output::{MOST_RUNS, dicom_seg_bytes, pyramid_bytes};
 use crate::slide::{Grid, Slide, Tissue};
 
 /// The program itself: its code, the model and its tables, threads' stacks, buffers of files.

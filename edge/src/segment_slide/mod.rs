@@ -12,7 +12,7 @@ mod memory;
 mod partial;
 mod record;
 
-use crate::digest::sha256_of_file;
+use crate::digest::{sha256, sha256_of_file};
 use crate::error::Error;
 use crate::field::PixelSize;
 use crate::input::Input;
@@ -24,14 +24,12 @@ use assemble::{Assembled, Parts, assemble};
 use bands::Bands;
 use memory::most_bytes;
 use partial::Partial;
-use record::{BandsRecord, SlideInput, SlideRecord, SlideSettings, SlideTimings, TissueRecord};
+use record::{BandsRecord, SlideFile, SlideInput, SlideRecord, SlideSettings, SlideTimings, TissueRecord};
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Longest side that is run in one pass where the user does not say.
 pub(crate) const SLIDE_TILE: u32 = 1280;
-
-/// Runs of a mask's pixels beyond which it has no outlines: they would take more memory than all the rest.
-const MOST_RUNS: u64 = 2_000_000;
 
 /// Segments a slide.
 ///
@@ -54,9 +52,9 @@ pub(crate) fn segment_slide(segmenter: &Segmenter, input: &Input, slide: &Slide,
     let pixel_size = slide.pixel_size_or(options.um_per_px, options.um_per_px_if_missing)?;
     let settings = SlideSettings::new(segmenter, bands_of([1; 2])?.tile(), pixel_size)?;
     let recorded = as_recorded(&settings);
-    let digest = sha256_of_file(&input.path)?;
-    let files = OutputFiles::new(segmenter.output(), &input.name);
-    match segmenter.existing(&files, &input.name, &digest, &recorded)? {
+    let (digest, files) = digest_of(slide)?;
+    let outputs = OutputFiles::new(segmenter.output(), &input.name);
+    match segmenter.existing(&outputs, &input.name, &digest, &recorded)? {
         Existing::None => {}
         existing => return Ok(Outcome::Skipped { same: existing == Existing::Same }),
     }
@@ -71,12 +69,12 @@ pub(crate) fn segment_slide(segmenter: &Segmenter, input: &Input, slide: &Slide,
     timings.tissue = clock.lap();
     segmenter.interrupt().check()?;
     let made_by = record::MadeBy::new(&digest, &model.card().sha256, &recorded, grid.size);
-    let partial = Partial::open(files.partial(), &made_by)?;
+    let partial = Partial::open(outputs.partial(), &made_by)?;
     let kept = bands.run(segmenter, &grid, &tissue, &partial, listener.progress)?;
     timings.inference = clock.lap();
 
     segmenter.interrupt().check()?;
-    files.remove_record()?;
+    outputs.remove_record()?;
     let origin = Origin {
         input_sha256: &digest,
         model_sha256: &model.card().sha256,
@@ -88,17 +86,18 @@ pub(crate) fn segment_slide(segmenter: &Segmenter, input: &Input, slide: &Slide,
     };
     let name = &input.name;
     let dicom = slide.dicom.as_deref();
-    let parts = Parts { segmenter, name, files: &files, bands: &bands, tissue: &tissue, partial: &partial, dicom, origin };
+    let parts = Parts { segmenter, name, files: &outputs, bands: &bands, tissue: &tissue, partial: &partial, dicom, origin };
     let Assembled { sums, cancer, regions, training_distance } = assemble(&parts)?;
     let low_resolution = if cancer.is_some() { Some(segmenter.low_resolution(name, sums)?) } else { None };
     timings.write = clock.lap();
     let [width, height] = slide.levels[0].size;
-    files.write_record(&SlideRecord {
+    outputs.write_record(&SlideRecord {
         notice: NOTICE,
         lsr_edge: crate::VERSION,
         input: SlideInput {
             path: input.path.to_string_lossy().into_owned(),
             sha256: digest,
+            files,
             kind: slide.kind,
             width,
             height,
@@ -121,6 +120,22 @@ pub(crate) fn segment_slide(segmenter: &Segmenter, input: &Input, slide: &Slide,
     })?;
     partial.remove()?;
     Ok(Outcome::Written(Box::new(Written { cancer, low_resolution, quality: None, training_distance })))
+}
+
+/// SHA-256 of a slide and, where it has several files, of each of them; then the first is that of what `sha256sum` prints for them.
+fn digest_of(slide: &Slide) -> Result<(String, Vec<SlideFile>), Error> {
+    let file = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        sha256_of_file(path).map(|sha256| SlideFile { name, sha256 })
+    };
+    let files: Vec<SlideFile> = slide.files.iter().map(file).collect::<Result<_, _>>()?;
+    match &files[..] {
+        [one] => Ok((one.sha256.clone(), Vec::new())),
+        several => {
+            let lines: String = several.iter().map(|file| format!("{}  {}\n", file.sha256, file.name)).collect();
+            Ok((sha256(lines.as_bytes()), files))
+        }
+    }
 }
 
 fn about_to(name: &str, slide: &Slide, pixel_size: PixelSize, grid: &Grid<'_>, bands: &Bands, most_bytes: u64) -> String {

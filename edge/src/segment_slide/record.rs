@@ -51,8 +51,11 @@ pub(super) struct SlideRecord<'a> {
 pub(super) struct SlideInput {
     /// As it was given.
     pub(super) path: String,
-    /// SHA-256 of the file.
+    /// SHA-256 of the file; of several, of the lines that `sha256sum` prints for them.
     pub(super) sha256: String,
+    /// From the finest level, where the slide has several files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) files: Vec<SlideFile>,
     /// What kind of file it is.
     pub(super) kind: &'static str,
     /// Pixels of the finest level.
@@ -68,6 +71,13 @@ pub(super) struct SlideInput {
     pub(super) levels: Vec<[u32; 2]>,
     /// The level that was read.
     pub(super) level: usize,
+}
+
+/// A file of a slide.
+#[derive(Debug, Serialize)]
+pub(super) struct SlideFile {
+    pub(super) name: String,
+    pub(super) sha256: String,
 }
 
 #[derive(Debug, Serialize)]

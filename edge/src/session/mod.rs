@@ -19,6 +19,7 @@ mod record;
 mod regions;
 mod resume;
 mod schema;
+mod stitch;
 mod store;
 
 pub use combine::{Combined, combine};
@@ -29,6 +30,7 @@ pub use read::{SessionInfo, SessionTotals, Sessions};
 pub use record::{Artefact, FieldRecord, Kind, ScanPlace, ScanTimes, SessionRecord, StageTimes, UnlikelyVisit};
 pub use regions::write_geojson;
 pub(crate) use regions::{field_geojson, kept_regions};
+pub use stitch::{Stitched, write_stitched};
 pub use store::{SessionStore, utc_text};
 
 use crate::error::Error;

@@ -168,6 +168,19 @@ impl Sessions {
         }
     }
 
+    /// All fields of a session, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn all_fields(&self, session: &str) -> Result<Vec<FieldRecord>, Error> {
+        let mut fields = Vec::new();
+        self.each_field(session, |field| {
+            fields.push(field);
+            Ok(())
+        })?;
+        Ok(fields)
+    }
+
     fn parsed<T: DeserializeOwned>(&self, record: &str) -> Result<T, Error> {
         serde_json::from_str(record).map_err(|error| Error::Store { path: self.path.clone(), reason: format!("a record: {error}") })
     }

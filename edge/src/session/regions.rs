@@ -10,22 +10,49 @@ use crate::segment::MAX_FILE_BYTES;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// The regions of a field, from its mask and probabilities as they are kept.
+/// The regions of a field, from its mask and probabilities as files.
 ///
 /// # Errors
 /// [`Error::Decode`], and what `picture` ends with.
 pub(crate) fn kept_regions<E: From<Error>>(field: &FieldRecord, picture: impl Fn(Kind) -> Result<Vec<u8>, E>) -> Result<Vec<Region>, E> {
-    let pixels = |kind| -> Result<Vec<u8>, E> {
-        let image = image::load_from_memory(&picture(kind)?).map_err(|error| Error::Decode { reason: error.to_string() })?;
-        if [image.width(), image.height()] != [field.width, field.height] {
-            let reason =
-                format!("the {} of field {} is {} x {} px, not the field's", kind.name(), field.number, image.width(), image.height());
-            return Err(Error::Decode { reason }.into());
-        }
-        Ok(image.into_luma8().into_raw())
-    };
+    regions_of(field, |kind| Ok(pixels(field, kind, &picture(kind)?)?))
+}
+
+/// The same from their pixels.
+fn regions_of<E>(field: &FieldRecord, pixels: impl Fn(Kind) -> Result<Vec<u8>, E>) -> Result<Vec<Region>, E> {
     let mask: Vec<bool> = pixels(Kind::Mask)?.into_iter().map(|level| level > 127).collect();
     Ok(regions(&mask, field.width as usize, &pixels(Kind::Probability)?))
+}
+
+/// The pixels of a field's picture as it is kept: red, green and blue of frames and overlays, one byte of others.
+///
+/// # Errors
+/// [`Error::Store`] where it was not kept, [`Error::Read`] where it is gone, [`Error::Decode`].
+pub(super) fn kept_picture(folder: &Path, database: &Path, field: &FieldRecord, kind: Kind) -> Result<Vec<u8>, Error> {
+    let path = field.path_of(kind).ok_or_else(|| Error::Store {
+        path: database.to_owned(),
+        reason: format!("the {} of field {} was not kept (--keep mask,probability)", kind.name(), field.number),
+    })?;
+    pixels(field, kind, &read_file(&folder.join(path), MAX_FILE_BYTES)?)
+}
+
+fn pixels(field: &FieldRecord, kind: Kind, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    let image = image::load_from_memory(bytes).map_err(|error| Error::Decode { reason: error.to_string() })?;
+    if [image.width(), image.height()] != [field.width, field.height] {
+        let reason = format!("the {} of field {} is {} x {} px, not the field's", kind.name(), field.number, image.width(), image.height());
+        return Err(Error::Decode { reason });
+    }
+    Ok(match kind {
+        Kind::Mask | Kind::Probability => image.into_luma8().into_raw(),
+        Kind::Frame | Kind::Overlay => image.into_rgb8().into_raw(),
+    })
+}
+
+/// Name of the class of a session's masks.
+pub(super) fn class_of(session: &SessionRecord) -> String {
+    let names = session.model.pointer("/metadata/class_names").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let names: Vec<String> = names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    names.get(mask_class_of(&names)).cloned().unwrap_or_default()
 }
 
 /// A field's regions in its pixels.
@@ -56,19 +83,11 @@ pub(crate) fn field_geojson(field: &FieldRecord, class: &str, regions: &[Region]
 /// # Errors
 /// [`Error::Store`] for a field whose mask or probabilities were not kept or are gone; [`Error::Decode`], [`Error::Write`].
 pub fn write_geojson(sessions: &Sessions, session: &SessionRecord, folder: &Path) -> Result<u64, Error> {
-    let names = session.model.pointer("/metadata/class_names").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let names: Vec<String> = names.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    let class = names.get(mask_class_of(&names)).map_or("", String::as_str);
+    let class = class_of(session);
     let mut written = 0;
     sessions.each_field(&session.id, |field| {
-        let found = kept_regions(&field, |kind| {
-            let path = field.path_of(kind).ok_or_else(|| Error::Store {
-                path: sessions.database().to_owned(),
-                reason: format!("the {} of field {} was not kept (--keep mask,probability)", kind.name(), field.number),
-            })?;
-            read_file(&sessions.folder().join(path), MAX_FILE_BYTES)
-        })?;
-        write_whole(&folder.join(format!("field-{:06}.geojson", field.number)), &field_geojson(&field, class, &found)?)?;
+        let found = regions_of(&field, |kind| kept_picture(sessions.folder(), sessions.database(), &field, kind))?;
+        write_whole(&folder.join(format!("field-{:06}.geojson", field.number)), &field_geojson(&field, &class, &found)?)?;
         written += 1;
         Ok(())
     })?;

@@ -39,15 +39,13 @@ impl SessionStore {
             return Err(Error::OtherSession { session: session.id.clone(), differences: differing.join(", ") + &more });
         }
         let sessions = Sessions::open(folder)?;
-        let mut fields = Vec::new();
-        sessions.each_field(&session.id, |field| {
+        let mut fields = sessions.all_fields(&session.id)?;
+        for field in &fields {
             if let Some(missing) = field.artefacts.iter().find(|artefact| !folder.join(&artefact.path).is_file()) {
                 let reason = format!("field {} of session {} is there, but its {} is gone", field.number, field.session, missing.path);
                 return Err(Error::Store { path: sessions.database().to_owned(), reason });
             }
-            fields.push(field);
-            Ok(())
-        })?;
+        }
         fields.sort_by(|a, b| a.seen_utc.cmp(&b.seen_utc));
         Ok((Self::again(folder, session.clone(), tell)?, fields))
     }

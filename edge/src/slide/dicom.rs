@@ -1,96 +1,145 @@
-//! Slides in DICOM files (VL Whole Slide Microscopy Image, PS3.3 A.32.8): one file is one level.
+//! Slides in DICOM files (VL Whole Slide Microscopy Image, PS3.3 A.32.8): one file is one level, the files of a series are a pyramid.
 //!
-//! The file is held in memory as it is stored, compressed; [`Slide::resident_bytes`] counts it.
+//! Frames are read from the file when they are asked for.
 
 use super::codec::{Codec, Compression, Samples};
-use super::{Level, MAX_TILE_PIXELS, Slide, Tiles, dicom_lengths, pixel_size, stated};
+use super::dicom_series::{Member, smaller_levels};
+use super::dicom_walk::{Contents, Piece, Pixels};
+use super::read_at::read_at;
+use super::{Level, MAX_TILE_PIXELS, Slide, Tiles, pixel_size, stated};
 use crate::field::PixelSizeSource;
 use dicom_core::Tag;
-use dicom_core::value::Value;
 use dicom_dictionary_std::{tags, uids};
-use dicom_object::{InMemDicomObject, open_file};
+use dicom_object::{InMemDicomObject, OpenFileOptions};
+use std::collections::HashMap;
+use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
-/// Files beyond this are not read.
-const MAX_FILE_BYTES: u64 = 8 << 30;
+/// Longest frame as it is stored.
+const MAX_COMPRESSED: u64 = 256 << 20;
+
+/// Memory that an element takes for a byte in the file: small ones take most.
+const HEADER_FACTOR: u64 = 24;
 
 /// Where frames are.
 enum Frames {
     /// One after the other, each so many bytes.
-    Native(Vec<u8>, usize),
+    Native { at: u64, bytes: usize },
     /// Each in parts that follow each other.
-    Encapsulated(Vec<Vec<u8>>, Vec<std::ops::Range<usize>>),
+    Encapsulated { pieces: Vec<Piece>, parts: Vec<Range<usize>> },
 }
 
-struct DicomTiles {
+/// One file.
+struct Image {
+    file: File,
+    level: Level,
     codec: Codec,
     columns: u32,
     /// The frame of each tile, row by row.
     frame_of: Vec<Option<u32>>,
     frames: Frames,
-    bytes: u64,
+    pixel_size: Option<f64>,
+    header_bytes: u64,
 }
 
-/// Opens a file that begins like DICOM.
+struct DicomTiles(Vec<Image>);
+
+/// Opens a file that begins like DICOM, with the coarser levels of its series that lie beside it.
 ///
 /// # Errors
 /// What is wrong with it, or not supported, in words.
 pub(super) fn open(path: &Path) -> Result<Slide, String> {
-    let bytes = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if bytes > MAX_FILE_BYTES {
-        return Err(format!("{bytes} bytes, more than the {MAX_FILE_BYTES} that are read"));
+    let (image, object) = Image::open(path)?;
+    let (mut files, mut images) = (vec![path.to_owned()], vec![image]);
+    let pixel_size = images[0].pixel_size.map(|um| stated(um, PixelSizeSource::Dicom));
+    if let Some(own) = Member::of(path) {
+        for file in smaller_levels(path, &own) {
+            let (image, _) = Image::open(&file).map_err(|reason| format!("{}, a level of it: {reason}", file.display()))?;
+            images.push(image);
+            files.push(file);
+        }
     }
-    dicom_lengths::check(path)?;
-    let file = open_file(path).map_err(|error| crate::error::one_line(&error))?;
-    let syntax = file.meta().transfer_syntax().trim_end_matches('\0').to_owned();
-    let mut object = file.into_inner();
-    let class = dicom_text(&object, tags::SOP_CLASS_UID).unwrap_or_default();
-    if class != uids::VL_WHOLE_SLIDE_MICROSCOPY_IMAGE_STORAGE {
-        return Err(format!("SOP class {class}, expected a VL whole slide microscopy image"));
-    }
-    let kind = dicom_text(&object, tags::IMAGE_TYPE).unwrap_or_default();
-    if !kind.split('\\').any(|part| part == "VOLUME") {
-        return Err(format!("image type {kind}, expected a VOLUME (no label, overview or thumbnail)"));
-    }
-    let size = [number(&object, tags::TOTAL_PIXEL_MATRIX_COLUMNS)?, number(&object, tags::TOTAL_PIXEL_MATRIX_ROWS)?];
-    let tile = [number(&object, tags::COLUMNS)?, number(&object, tags::ROWS)?];
-    if tile.iter().map(|&side| u64::from(side)).product::<u64>() > MAX_TILE_PIXELS {
-        return Err(format!("frames of {} x {} px", tile[0], tile[1]));
-    }
-    let bits = number(&object, tags::BITS_ALLOCATED)?;
-    if bits != 8 {
-        return Err(format!("samples of {bits} bits, expected 8"));
-    }
-    let codec = codec(&object, &syntax, tile)?;
-    let [columns, rows] = [0, 1].map(|axis| size[axis].div_ceil(tile[axis]));
-    let count = number(&object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
-    let frame_of = frame_of(&object, [columns, rows], tile, count)?;
-    let pixel_size = spacing(&object)?.map(|um| stated(um, PixelSizeSource::Dicom));
-    let frames = frames(&mut object, &codec, count)?;
-    let tiles = DicomTiles { codec, columns, frame_of, frames, bytes };
-    let levels = vec![Level { size, tile }];
-    Ok(Slide { kind: "DICOM slide", levels, pixel_size, dicom: Some(Box::new(object)), tiles: Box::new(tiles) })
+    let levels = images.iter().map(|image| image.level.clone()).collect();
+    Ok(Slide { kind: "DICOM slide", files, levels, pixel_size, dicom: Some(Box::new(object)), tiles: Box::new(DicomTiles(images)) })
 }
 
-impl Tiles for DicomTiles {
-    fn tile(&self, _level: usize, column: u32, row: u32) -> Result<Option<Vec<u8>>, String> {
-        let Some(frame) = self.frame_of[row as usize * self.columns as usize + column as usize] else { return Ok(None) };
-        let frame = frame as usize;
+impl Image {
+    /// Opens a file; what it says of the slide comes with it.
+    fn open(path: &Path) -> Result<(Self, InMemDicomObject), String> {
+        let contents = Contents::of(path)?;
+        let opened = OpenFileOptions::new().read_until(tags::PIXEL_DATA).open_file(path).map_err(|error| crate::error::one_line(&error))?;
+        let syntax = opened.meta().transfer_syntax().trim_end_matches('\0').to_owned();
+        let mut object = opened.into_inner();
+        let class = dicom_text(&object, tags::SOP_CLASS_UID).unwrap_or_default();
+        if class != uids::VL_WHOLE_SLIDE_MICROSCOPY_IMAGE_STORAGE {
+            return Err(format!("SOP class {class}, expected a VL whole slide microscopy image"));
+        }
+        let kind = dicom_text(&object, tags::IMAGE_TYPE).unwrap_or_default();
+        if !kind.split('\\').any(|part| part == "VOLUME") {
+            return Err(format!("image type {kind}, expected a VOLUME (no label, overview or thumbnail)"));
+        }
+        let size = [number(&object, tags::TOTAL_PIXEL_MATRIX_COLUMNS)?, number(&object, tags::TOTAL_PIXEL_MATRIX_ROWS)?];
+        let tile = [number(&object, tags::COLUMNS)?, number(&object, tags::ROWS)?];
+        if tile.iter().map(|&side| u64::from(side)).product::<u64>() > MAX_TILE_PIXELS {
+            return Err(format!("frames of {} x {} px", tile[0], tile[1]));
+        }
+        let bits = number(&object, tags::BITS_ALLOCATED)?;
+        if bits != 8 {
+            return Err(format!("samples of {bits} bits, expected 8"));
+        }
+        let codec = codec(&object, &syntax, tile)?;
+        let [columns, rows] = [0, 1].map(|axis| size[axis].div_ceil(tile[axis]));
+        let count = number(&object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
+        let frame_of = frame_of(&object, [columns, rows], tile, count)?;
+        // A place for every frame is most of what such a file says, and it is known now.
+        object.remove_element(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+        let pixel_size = spacing(&object)?;
+        let header_bytes = contents.header_bytes;
+        let file = File::open(path).map_err(|error| error.to_string())?;
+        let frames = frames(&file, contents, &codec, count)?;
+        Ok((Self { file, level: Level { size, tile }, codec, columns, frame_of, frames, pixel_size, header_bytes }, object))
+    }
+
+    /// A frame as it is stored.
+    fn stored(&self, frame: usize) -> Result<Vec<u8>, String> {
         match &self.frames {
-            Frames::Native(bytes, length) => {
-                let own = bytes.get(frame * length..(frame + 1) * length).ok_or_else(|| format!("frame {frame} is not there"))?;
-                self.codec.decode(own).map(Some)
+            Frames::Native { at, bytes } => self.read(at + frame as u64 * *bytes as u64, *bytes),
+            Frames::Encapsulated { pieces, parts } => {
+                let pieces = parts.get(frame).map(|part| &pieces[part.clone()]).ok_or_else(|| format!("frame {frame} is not there"))?;
+                let bytes: u64 = pieces.iter().map(|piece| u64::from(piece.bytes)).sum();
+                if bytes > MAX_COMPRESSED {
+                    return Err(format!("{bytes} bytes, more than {MAX_COMPRESSED}"));
+                }
+                let read = pieces.iter().map(|piece| self.read(piece.at, piece.bytes as usize));
+                read.collect::<Result<Vec<_>, _>>().map(|parts| parts.concat())
             }
-            Frames::Encapsulated(fragments, parts) => match &fragments[parts[frame].clone()] {
-                [one] => self.codec.decode(one).map(Some),
-                several => self.codec.decode(&several.concat()).map(Some),
-            },
         }
     }
 
+    fn read(&self, at: u64, bytes: usize) -> Result<Vec<u8>, String> {
+        read_at(&self.file, at, bytes).map_err(|error| format!("{bytes} bytes at {at}: {error}"))
+    }
+
     fn resident_bytes(&self) -> u64 {
-        // As it is read, and as it is kept.
-        2 * self.bytes
+        let frames = match &self.frames {
+            Frames::Native { .. } => 0,
+            Frames::Encapsulated { pieces, parts } => size_of_val(&pieces[..]) + size_of_val(&parts[..]),
+        };
+        // What is said of the slide is kept in part; while it is read, it takes the most.
+        (size_of_val(&self.frame_of[..]) + frames) as u64 + HEADER_FACTOR * self.header_bytes
+    }
+}
+
+impl Tiles for DicomTiles {
+    fn tile(&self, level: usize, column: u32, row: u32) -> Result<Option<Vec<u8>>, String> {
+        let image = &self.0[level];
+        let frame = image.frame_of[row as usize * image.columns as usize + column as usize];
+        frame.map(|frame| image.codec.decode(&image.stored(frame as usize)?)).transpose()
+    }
+
+    fn resident_bytes(&self) -> u64 {
+        self.0.iter().map(Image::resident_bytes).sum()
     }
 }
 
@@ -151,46 +200,46 @@ fn frame_of(object: &InMemDicomObject, [columns, rows]: [u32; 2], tile: [u32; 2]
     Ok(frame_of)
 }
 
-/// Takes the pixels out of the object.
-fn frames(object: &mut InMemDicomObject, codec: &Codec, count: u32) -> Result<Frames, String> {
-    let element = object.take_element(tags::PIXEL_DATA).map_err(|_| "it has no pixels".to_owned())?;
+/// Where each frame is.
+///
+/// # Errors
+/// In words.
+fn frames(file: &File, contents: Contents, codec: &Codec, count: u32) -> Result<Frames, String> {
     let count = count as usize;
-    match element.into_value() {
-        Value::Primitive(value) => {
-            let length = codec.bytes();
-            let bytes = value.to_bytes().into_owned();
-            if bytes.len() < length * count {
-                return Err(format!("{} bytes of pixels, expected {count} frames of {length}", bytes.len()));
+    match contents.pixels.ok_or("it has no pixels")? {
+        Pixels::Native(piece) => {
+            let bytes = codec.bytes();
+            if u64::from(piece.bytes) < bytes as u64 * count as u64 {
+                return Err(format!("{} bytes of pixels, expected {count} frames of {bytes}", piece.bytes));
             }
-            Ok(Frames::Native(bytes, length))
+            Ok(Frames::Native { at: piece.at, bytes })
         }
-        Value::PixelSequence(sequence) => {
-            let (offsets, fragments) = sequence.into_parts();
-            let fragments: Vec<Vec<u8>> = fragments.into_iter().collect();
-            if fragments.len() == count {
+        Pixels::Encapsulated(mut pieces) => {
+            if pieces.is_empty() {
+                return Err("pixels without a table of offsets".to_owned());
+            }
+            let table = pieces.remove(0);
+            if pieces.len() == count {
                 let parts = (0..count).map(|frame| frame..frame + 1).collect();
-                return Ok(Frames::Encapsulated(fragments, parts));
+                return Ok(Frames::Encapsulated { pieces, parts });
             }
-            if offsets.len() != count {
-                return Err(format!("{} fragments and {} offsets for {count} frames", fragments.len(), offsets.len()));
+            if table.bytes as usize != 4 * count {
+                return Err(format!("{} fragments and {} offsets for {count} frames", pieces.len(), table.bytes / 4));
             }
-            // Offsets count the eight bytes before each fragment.
-            let mut starts = std::collections::HashMap::new();
-            let mut at = 0_u64;
-            for (index, fragment) in fragments.iter().enumerate() {
-                starts.insert(at, index);
-                at += 8 + fragment.len() as u64;
-            }
-            let first: Option<Vec<usize>> = offsets.iter().map(|&offset| starts.get(&u64::from(offset)).copied()).collect();
+            let offsets = read_at(file, table.at, table.bytes as usize).map_err(|error| format!("the table of offsets: {error}"))?;
+            // Offsets count from the first fragment's tag, eight bytes before its own.
+            let from = pieces.first().map_or(0, |piece| piece.at);
+            let starts: HashMap<u64, usize> = pieces.iter().enumerate().map(|(index, piece)| (piece.at - from, index)).collect();
+            let offsets = offsets.as_chunks::<4>().0.iter().map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
+            let first: Option<Vec<usize>> = offsets.map(|offset| starts.get(&offset).copied()).collect();
             let mut first = first.ok_or("offsets that point between fragments")?;
-            first.push(fragments.len());
+            first.push(pieces.len());
             if first.windows(2).any(|pair| pair[0] >= pair[1]) {
                 return Err("offsets that are not in order".to_owned());
             }
             let parts = first.windows(2).map(|pair| pair[0]..pair[1]).collect();
-            Ok(Frames::Encapsulated(fragments, parts))
+            Ok(Frames::Encapsulated { pieces, parts })
         }
-        Value::Sequence(_) => Err("its pixels are a sequence".to_owned()),
     }
 }
 

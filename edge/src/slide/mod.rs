@@ -6,15 +6,18 @@
 
 mod codec;
 mod dicom;
-mod dicom_lengths;
+mod dicom_series;
+mod dicom_walk;
 mod grid;
 #[cfg(feature = "slides")]
 mod openslide;
 mod pixel_size;
+mod read_at;
 mod tiff;
 mod tissue;
 
 pub(crate) use dicom::{dicom_items, dicom_text};
+pub(crate) use dicom_series::without_levels;
 pub(crate) use grid::Grid;
 pub(crate) use tissue::Tissue;
 pub use tissue::TissueChoice;
@@ -26,7 +29,7 @@ use dicom_object::InMemDicomObject;
 use image::RgbImage;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is white where a slide has no pixels: glass.
 const GLASS: u8 = 255;
@@ -45,6 +48,8 @@ const WITHOUT_OPENSLIDE: &str =
 pub(crate) struct Slide {
     /// What kind of file it is.
     pub(crate) kind: &'static str,
+    /// What it is read from: the file that was opened, and those of coarser levels.
+    pub(crate) files: Vec<PathBuf>,
     /// From the finest.
     pub(crate) levels: Vec<Level>,
     /// Pixel size of the finest level, where the file states one, and which part of it does.
@@ -61,6 +66,16 @@ pub(crate) struct Level {
     pub(crate) size: [u32; 2],
     /// Width and height of its tiles.
     pub(crate) tile: [u32; 2],
+}
+
+impl Level {
+    /// Whether it is a smaller picture of what another one of so many pixels shows.
+    fn is_smaller([width, height]: [u32; 2], than: [u32; 2]) -> bool {
+        let ratio = [f64::from(than[0]) / f64::from(width), f64::from(than[1]) / f64::from(height)];
+        // A rounded pixel on either side.
+        let slack = 1.0 / f64::from(width.min(height)) + 0.01;
+        ratio[0] > 1.0 && (ratio[0] / ratio[1] - 1.0).abs() <= slack
+    }
 }
 
 /// Where tiles come from.

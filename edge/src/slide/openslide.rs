@@ -37,7 +37,7 @@ pub(super) fn open(path: &Path) -> Result<Option<Slide>, String> {
     let tiles = levels.iter().map(|level| level.size.map(|side| u64::from(side.div_ceil(TILE))).iter().product::<u64>()).sum();
     let pixel_size = size.map(|um| stated(um, PixelSizeSource::OpenSlide));
     let tiles = OpenSlideTiles { slide, levels: levels.len() as u32, tiles };
-    Ok(Some(Slide { kind: "slide (OpenSlide)", levels, pixel_size, dicom: None, tiles: Box::new(tiles) }))
+    Ok(Some(Slide { kind: "slide (OpenSlide)", files: vec![path.to_owned()], levels, pixel_size, dicom: None, tiles: Box::new(tiles) }))
 }
 
 impl Tiles for OpenSlideTiles {

@@ -1,6 +1,7 @@
 //! Slides in TIFF files: Aperio's SVS, OME-TIFF, and any other pyramid of tiles of eight bits a sample.
 
 use super::codec::{Codec, Compression, Samples};
+use super::read_at::read_at;
 use super::{Level, MAX_TILE_PIXELS, Slide, Tiles, pixel_size};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -59,7 +60,7 @@ pub(super) fn open(path: &Path) -> Result<Option<Slide>, String> {
         for directory in directories.iter().filter(|directory| directory.contains(Tag::TileWidth)) {
             let level = level(&mut decoder, directory)?;
             // Anything that is no smaller picture of the first one (another plane, a macro image) is no level.
-            if found.iter().all(|(other, _)| smaller(&level.0, other)) {
+            if found.iter().all(|(other, _)| Level::is_smaller(level.0.size, other.size)) {
                 found.push(level);
             }
         }
@@ -71,7 +72,8 @@ pub(super) fn open(path: &Path) -> Result<Option<Slide>, String> {
     let (levels, stored): (Vec<_>, Vec<_>) = found.into_iter().unzip();
     drop(decoder);
     let kind = if aperio { "Aperio SVS" } else { "tiled TIFF" };
-    Ok(Some(Slide { kind, levels, pixel_size: size_stated, dicom: None, tiles: Box::new(TiffTiles { file, levels: stored }) }))
+    let tiles = Box::new(TiffTiles { file, levels: stored });
+    Ok(Some(Slide { kind, files: vec![path.to_owned()], levels, pixel_size: size_stated, dicom: None, tiles }))
 }
 
 impl Tiles for TiffTiles {
@@ -85,39 +87,13 @@ impl Tiles for TiffTiles {
         if length > MAX_COMPRESSED {
             return Err(format!("{length} bytes, more than {MAX_COMPRESSED}"));
         }
-        let mut bytes = vec![0; length as usize];
-        read_at(&self.file, &mut bytes, offset).map_err(|error| format!("{length} bytes at {offset}: {error}"))?;
+        let bytes = read_at(&self.file, offset, length as usize).map_err(|error| format!("{length} bytes at {offset}: {error}"))?;
         stored.codec.decode(&bytes).map(Some)
     }
 
     fn resident_bytes(&self) -> u64 {
         self.levels.iter().map(|level| 16 * level.offsets.len() as u64).sum()
     }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> std::io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> std::io::Result<()> {
-    while !bytes.is_empty() {
-        let read = std::os::windows::fs::FileExt::seek_read(file, bytes, offset)?;
-        if read == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        (bytes, offset) = (&mut bytes[read..], offset + read as u64);
-    }
-    Ok(())
-}
-
-/// Whether one level is a smaller picture of what another one shows.
-fn smaller(level: &Level, than: &Level) -> bool {
-    let ratio = |axis: usize| f64::from(than.size[axis]) / f64::from(level.size[axis]);
-    // A rounded pixel on either side.
-    let slack = 1.0 / f64::from(level.size[0].min(level.size[1])) + 0.01;
-    ratio(0) > 1.0 && (ratio(0) / ratio(1) - 1.0).abs() <= slack
 }
 
 fn level<R: Read + Seek>(decoder: &mut Decoder<R>, directory: &Directory) -> Result<(Level, Stored), String> {

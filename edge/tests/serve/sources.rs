@@ -1,12 +1,15 @@
 //! Fields that come by themselves.
 
+use crate::program::{json as json_of, names, run};
 use crate::service::{Service, command, field, png};
 use crate::slide_file::SlideFile;
 use image::imageops::replace;
 use serde_json::{Value, json};
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
+use std::path::Path;
 use std::process::Stdio;
+use tiff::decoder::{Decoder, DecodingResult};
 
 #[test]
 fn images_of_a_folder_come_once_each() {
@@ -92,8 +95,9 @@ fn a_slide_is_a_virtual_microscope() {
     let path = place.path().join("slide.svs");
     SlideFile::default().write(&path, &slide, &[4]);
     let source = format!("slide:{}", path.display());
-    let flags = ["--source", &source, "--field-px", "64", "--json", "--exit-at-end"];
-    let service = Service::start(&place.path().join("store"), &flags);
+    let flags = ["--source", &source, "--field-px", "64", "--json", "--exit-at-end", "--keep", "mask,probability,frame"];
+    let store = place.path().join("store");
+    let service = Service::start(&store, &flags);
     let records: Vec<Value> = service.lines.iter().map(|line| serde_json::from_str(&line).unwrap()).collect();
     assert!((16..=36).contains(&records.len()), "{}", records.len());
     let position = |record: &Value| [&record["position"]["x_um"], &record["position"]["y_um"]].map(|um| um.as_f64().unwrap());
@@ -109,4 +113,60 @@ fn a_slide_is_a_virtual_microscope() {
         assert!(if inside { share > 0.9 } else { share < 0.1 }, "{x} {y}: {share}");
     }
     assert_eq!(records[0]["um_per_px_source"], "virtual microscope");
+    stitched(&store, &place.path().join("stitched"), &records);
+}
+
+/// The same fields as one picture: each in its place, and the square's outline where the square is.
+fn stitched(store: &Path, output: &Path, records: &[Value]) {
+    let export = ["session".as_ref(), "export".as_ref(), store.as_os_str(), "--format".as_ref(), "ome-tiff".as_ref(), "-o".as_ref()];
+    let said = run(export.into_iter().chain([output.as_os_str()]));
+    said.expect(0, &[]);
+    let session = records[0]["session"].as_str().unwrap();
+    let file = |name: &str| output.join(format!("{session}.{name}"));
+    let all = ["frame.ome.tif", "geojson", "json", "mask.ome.tif", "probability.ome.tif"];
+    assert_eq!(names(output), all.map(|name| format!("{session}.{name}")));
+    let record = json_of(&file("json"));
+    let whole = &record["stitched"];
+    assert_eq!((&whole["fields"], &whole["um_per_px"], &whole["regions"]), (&json!(records.len()), &json!(2.0), &json!(1)));
+    let numbers = |value: &Value| [0, 1].map(|at| value[at].as_f64().unwrap());
+    let (size, corner) = (numbers(&whole["size"]), numbers(&whole["corner_um"]));
+    assert!(said.stdout.contains(&format!("{} x {} px at 2 um/px", size[0], size[1])), "{said:?}");
+    for (name, kind, colours) in [("mask", "mask", 1), ("probability", "probability", 1), ("frame", "frame", 3)] {
+        let mut decoder = Decoder::new(File::open(file(&format!("{name}.ome.tif"))).unwrap()).unwrap();
+        assert_eq!(decoder.dimensions().unwrap(), (size[0] as u32, size[1] as u32));
+        let DecodingResult::U8(pixels) = decoder.read_image().unwrap() else { panic!("{name}") };
+        // Every field lies in its place, and nothing elsewhere.
+        let ground = if colours == 3 { 255 } else { 0 };
+        let mut expected = vec![ground; size[0] as usize * size[1] as usize * colours];
+        for field in records {
+            let path = field["artefacts"].as_array().unwrap().iter().find(|artefact| artefact["kind"] == kind).unwrap()["path"].as_str();
+            let image = image::open(store.join(path.unwrap())).unwrap();
+            let own = if colours == 3 { image.into_rgb8().into_raw() } else { image.into_luma8().into_raw() };
+            let at = [("x_um", 0), ("y_um", 1)]
+                .map(|(name, axis)| ((field["position"][name].as_f64().unwrap() - 64.0 - corner[axis]) / 2.0) as usize);
+            for (y, row) in own.chunks_exact(64 * colours).enumerate() {
+                let from = ((at[1] + y) * size[0] as usize + at[0]) * colours;
+                expected[from..from + row.len()].copy_from_slice(row);
+            }
+        }
+        assert!(pixels == expected, "{name}");
+    }
+    let outlines = json_of(&file("geojson"));
+    let ring = outlines["features"][0]["geometry"]["coordinates"][0].as_array().unwrap();
+    for (axis, from) in corner.into_iter().enumerate() {
+        let along: Vec<f64> = ring.iter().map(|corner| corner[axis].as_f64().unwrap()).collect();
+        let (first, last) = along.iter().fold((f64::MAX, f64::MIN), |(a, b), &x| (a.min(x), b.max(x)));
+        // 384 to 512 um, but for the border's blur.
+        let at = [384.0, 512.0].map(|um| (um - from) / 2.0);
+        assert!((first - at[0]).abs() <= 2.0 && (last - at[1]).abs() <= 2.0, "{first} {last} {at:?}");
+    }
+    // Fields that nobody knows the place of are not put together.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let image = elsewhere.path().join("a.png");
+    fs::write(&image, png(&field(64, 64, [10, 10], 20))).unwrap();
+    let other = elsewhere.path().join("store");
+    let flags = ["--source", image.to_str().unwrap(), "--um-per-px", "2", "--exit-at-end", "--json"];
+    assert_eq!(Service::start(&other, &flags).lines.iter().count(), 1);
+    let export = ["session".as_ref(), "export".as_ref(), other.as_os_str(), "--format".as_ref(), "ome-tiff".as_ref(), "-o".as_ref()];
+    run(export.into_iter().chain([output.as_os_str()])).expect(1, &["none of its 1 fields has a place"]);
 }

@@ -14,15 +14,8 @@ use std::time::Duration;
 /// All fields of a store, each with its pictures, which are whole.
 fn checked(store: &Path) -> Vec<FieldRecord> {
     let sessions = Sessions::open(store).unwrap();
-    let mut fields = Vec::new();
-    for info in sessions.list().unwrap() {
-        sessions
-            .each_field(&info.session.id, |field| {
-                fields.push(field);
-                Ok(())
-            })
-            .unwrap();
-    }
+    let fields: Vec<FieldRecord> =
+        sessions.list().unwrap().iter().flat_map(|info| sessions.all_fields(&info.session.id).unwrap()).collect();
     for field in &fields {
         assert_eq!(field.artefacts.len(), 2, "{field:?}");
         for artefact in &field.artefacts {

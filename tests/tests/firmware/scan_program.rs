@@ -113,21 +113,16 @@ impl<'a> Scan<'a> {
     fn fields(&self) -> Vec<FieldRecord> {
         let Ok(sessions) = Sessions::open(&self.out()) else { return Vec::new() };
         let Ok(session) = sessions.last_scan() else { return Vec::new() };
-        let mut fields = Vec::new();
-        sessions
-            .each_field(&session.id, |field| {
-                fields.push(field);
-                Ok(())
-            })
-            .unwrap();
-        fields
+        sessions.all_fields(&session.id).unwrap()
     }
 
     /// Waits until so many fields are done.
-    fn until(&self, fields: usize) {
+    fn until(&self, running: &mut Running, fields: usize) {
         let end = Instant::now() + PATIENCE;
         while self.fields().len() < fields {
             assert!(Instant::now() < end, "{} fields in {PATIENCE:?}", self.fields().len());
+            let ended = running.child.try_wait().unwrap();
+            assert!(ended.is_none() || self.fields().len() >= fields, "ended with {ended:?} after {} fields", self.fields().len());
             sleep(Duration::from_millis(5));
         }
     }
@@ -186,8 +181,8 @@ fn a_hundred_fields_are_there_once_although_the_controller_is_reset_in_the_middl
     let Some(microscope) = Microscope::start(&[]) else { return };
     let scan = Scan::new(&microscope, 10, 10);
     let begun = Instant::now();
-    let running = scan.begin(&["--home"]);
-    scan.until(47);
+    let mut running = scan.begin(&["--home"]);
+    scan.until(&mut running, 47);
     microscope.reset();
     let (stdout, stderr) = running.good();
     let seconds = begun.elapsed().as_secs_f64();
@@ -224,8 +219,8 @@ fn without_leave_to_home_a_reset_ends_the_scan_and_says_how_to_go_on() {
     let (code, _, stderr) = scan.begin(&[]).end();
     assert_eq!((code, &*stderr), (Some(1), "error: the stage is not homed: `lsr-edge stage home` first, or --home\n"));
     assert!(scan.stage("home").status.success());
-    let running = scan.begin(&[]);
-    scan.until(3);
+    let mut running = scan.begin(&[]);
+    scan.until(&mut running, 3);
     microscope.reset();
     let (code, _, stderr) = running.end();
     assert_eq!(code, Some(1));
@@ -240,8 +235,8 @@ fn without_leave_to_home_a_reset_ends_the_scan_and_says_how_to_go_on() {
 fn a_program_that_is_killed_or_interrupted_goes_on_where_it_was() {
     let Some(microscope) = Microscope::start(&[]) else { return };
     let scan = Scan::new(&microscope, 5, 4);
-    let running = scan.begin(&["--home"]);
-    scan.until(4);
+    let mut running = scan.begin(&["--home"]);
+    scan.until(&mut running, 4);
     running.signal("-KILL");
     assert_eq!(running.end().0, None);
     // The host was lost: a person must have seen that.
@@ -254,8 +249,8 @@ fn a_program_that_is_killed_or_interrupted_goes_on_where_it_was() {
     );
     assert!(scan.stage("acknowledge").status.success());
     let done = scan.fields().len();
-    let running = scan.begin(&["--resume"]);
-    scan.until(done + 4);
+    let mut running = scan.begin(&["--resume"]);
+    scan.until(&mut running, done + 4);
     running.signal("-INT");
     let (code, _, stderr) = running.end();
     assert_eq!(code, Some(130), "{stderr}");
@@ -324,9 +319,9 @@ fn a_camera_that_is_a_frame_behind_is_found_out() {
 fn a_line_that_is_lost_and_found_costs_no_field() {
     let Some(microscope) = Microscope::start(&[]) else { return };
     let scan = Scan::new(&microscope, 5, 4);
-    let running = scan.begin(&["--home"]);
+    let mut running = scan.begin(&["--home"]);
     for fields in [3, 9, 14] {
-        scan.until(fields);
+        scan.until(&mut running, fields);
         microscope.cut();
     }
     let (_, stderr) = running.good();
