@@ -77,8 +77,12 @@ fn line(info: &SessionInfo) -> String {
         totals.mask_area_mm2,
         totals.area_mm2
     );
+    let of_plan = |key: &str| session.settings.pointer(&format!("/scan/plan/{key}")).and_then(serde_json::Value::as_u64);
+    // Writing to a String cannot fail.
+    if let (Some(columns), Some(rows)) = (of_plan("columns"), of_plan("rows")) {
+        let _ = write!(line, ", a scan of {columns} x {rows}");
+    }
     if totals.fields_with_alarm > 0 {
-        // Writing to a String cannot fail.
         let _ = write!(line, ", {} with an alarm", totals.fields_with_alarm);
     }
     line + "\n"

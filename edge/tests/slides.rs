@@ -408,7 +408,7 @@ fn fragments_of_a_dicom_slide_are_put_together() {
     assert!(spread > 50 && mean < 0.1 * f64::from(spread), "{mean} of {spread}");
 }
 
-/// Bytes of a DICOM slide, one by one, and cuts of it: an error or a mask, never a panic.
+/// Changed bytes of a DICOM slide, and cuts of it: an error or a mask, never a panic.
 #[test]
 fn hostile_dicom_slides_do_not_bring_the_program_down() {
     let folder = tempdir().unwrap();
@@ -423,18 +423,18 @@ fn hostile_dicom_slides_do_not_bring_the_program_down() {
         inputs.push(own.join(format!("{}.dcm", inputs.len())));
         fs::write(inputs.last().unwrap(), bytes).unwrap();
     };
-    for at in 132..bytes.len().min(1500) {
+    for at in (132..bytes.len().min(1500)).step_by(5) {
         let mut changed = bytes.clone();
         changed[at] ^= [0x01, 0x80, 0xFF][at % 3];
         add(&changed);
     }
-    (132..bytes.len()).step_by(40).for_each(|at| add(&bytes[..at]));
+    (132..bytes.len()).step_by(bytes.len() / 60).for_each(|at| add(&bytes[..at]));
     let made = inputs.len();
     let said = ran(segment_command(&path, &output, &["--um-per-px", "1", "--tissue", "none"]).args(inputs));
     assert!(said.code == 1 && !said.stderr.contains("panicked"), "{said:?}");
     let failed = said.stderr.lines().filter(|line| line.starts_with("failed: ")).count();
     let written: usize = said.stdout.split(' ').next().unwrap().parse().unwrap();
-    assert!(written + failed == made + 1 && failed > 100 && written > 100, "{written} {failed} of {made}");
+    assert!(written + failed == made + 1 && failed > 60 && written > 60, "{written} {failed} of {made}");
 }
 
 /// Smaller levels hold smaller pictures, in directories below the first.

@@ -5,7 +5,7 @@ use super::read::Sessions;
 use super::record::{FieldRecord, SessionRecord};
 use super::schema::open_to_write;
 use super::store::{insert, insert_session};
-use super::{DATABASE, database_in};
+use super::{DATABASE, database_in, picture_in};
 use crate::digest::sha256_of_file;
 use crate::error::Error;
 use crate::output::{prepare_folder, write_whole};
@@ -98,12 +98,7 @@ fn known(connection: &Connection, field: &FieldRecord, path: &Path) -> Result<bo
 
 /// Copies a picture unless it is there, and says whether it did.
 fn copy(from: &Path, into: &Path, path: &str, sha256: &str) -> Result<bool, Error> {
-    let (source, target) = (from.join(path), into.join(path));
-    // Paths come from a database, which may be anybody's.
-    let plain = Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
-    if !plain {
-        return Err(Error::Store { path: from.to_owned(), reason: format!("a picture's path leaves the folder: {path}") });
-    }
+    let (source, target) = (picture_in(from, path)?, into.join(path));
     if target.is_file() && sha256_of_file(&target)? == sha256 {
         return Ok(false);
     }

@@ -34,7 +34,7 @@ pub use stitch::{Stitched, write_stitched};
 pub use store::{SessionStore, utc_text};
 
 use crate::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Name of the database in its folder.
 pub const DATABASE: &str = "session.sqlite";
@@ -47,4 +47,16 @@ fn failed(path: &Path) -> impl Fn(rusqlite::Error) -> Error + '_ {
 /// The folder of a store, given it or its database.
 fn database_in(folder: &Path) -> PathBuf {
     if folder.is_file() { folder.to_owned() } else { folder.join(DATABASE) }
+}
+
+/// The file of a picture. Its path comes from a database, which may be anybody's.
+///
+/// # Errors
+/// [`Error::Store`] for a path that leaves the folder.
+pub(crate) fn picture_in(folder: &Path, path: &str) -> Result<PathBuf, Error> {
+    if Path::new(path).components().all(|part| matches!(part, Component::Normal(_))) {
+        Ok(folder.join(path))
+    } else {
+        Err(Error::Store { path: folder.to_owned(), reason: format!("a picture's path leaves the folder: {path}") })
+    }
 }

@@ -1,5 +1,6 @@
 //! The regions of a session's masks as QuPath reads them.
 
+use super::picture_in;
 use super::read::Sessions;
 use super::record::{FieldRecord, Kind, SessionRecord};
 use crate::error::Error;
@@ -28,12 +29,12 @@ fn regions_of<E>(field: &FieldRecord, pixels: impl Fn(Kind) -> Result<Vec<u8>, E
 ///
 /// # Errors
 /// [`Error::Store`] where it was not kept, [`Error::Read`] where it is gone, [`Error::Decode`].
-pub(super) fn kept_picture(folder: &Path, database: &Path, field: &FieldRecord, kind: Kind) -> Result<Vec<u8>, Error> {
+pub(super) fn kept_pixels(folder: &Path, database: &Path, field: &FieldRecord, kind: Kind) -> Result<Vec<u8>, Error> {
     let path = field.path_of(kind).ok_or_else(|| Error::Store {
         path: database.to_owned(),
         reason: format!("the {} of field {} was not kept (--keep mask,probability)", kind.name(), field.number),
     })?;
-    pixels(field, kind, &read_file(&folder.join(path), MAX_FILE_BYTES)?)
+    pixels(field, kind, &read_file(&picture_in(folder, path)?, MAX_FILE_BYTES)?)
 }
 
 fn pixels(field: &FieldRecord, kind: Kind, bytes: &[u8]) -> Result<Vec<u8>, Error> {
@@ -86,7 +87,7 @@ pub fn write_geojson(sessions: &Sessions, session: &SessionRecord, folder: &Path
     let class = class_of(session);
     let mut written = 0;
     sessions.each_field(&session.id, |field| {
-        let found = regions_of(&field, |kind| kept_picture(sessions.folder(), sessions.database(), &field, kind))?;
+        let found = regions_of(&field, |kind| kept_pixels(sessions.folder(), sessions.database(), &field, kind))?;
         write_whole(&folder.join(format!("field-{:06}.geojson", field.number)), &field_geojson(&field, &class, &found)?)?;
         written += 1;
         Ok(())

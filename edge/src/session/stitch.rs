@@ -9,7 +9,7 @@
 
 use super::read::Sessions;
 use super::record::{FieldRecord, Kind, SessionRecord};
-use super::regions::{class_of, kept_picture};
+use super::regions::{class_of, kept_pixels};
 use crate::digest::sha256;
 use crate::error::Error;
 use crate::mask::MaskBits;
@@ -64,12 +64,16 @@ struct Places {
 impl Places {
     fn of(sessions: &Sessions, session: &SessionRecord) -> Result<Self, Error> {
         let said = |reason: String| Error::Stitch { session: session.id.clone(), reason };
+        // Files are named by it.
+        if uuid::Uuid::parse_str(&session.id).is_err() {
+            return Err(said("its id is no UUID".to_owned()));
+        }
         let all = sessions.all_fields(&session.id)?;
         let count = all.len();
         let mut placed: Vec<(FieldRecord, [f64; 2])> = all
             .into_iter()
             .filter_map(|field| {
-                let place = field.position?;
+                let place = field.position.filter(|place| place.x_um.is_finite() && place.y_um.is_finite())?;
                 let half = [field.width, field.height].map(|side| f64::from(side) * field.um_per_px / 2.0);
                 Some((field, [place.x_um - half[0], place.y_um - half[1]]))
             })
@@ -93,8 +97,8 @@ impl Places {
                 size[axis] = size[axis].max(corner[axis] + f64::from(sides[axis]));
             }
         }
-        if size[0] * size[1] > MAX_PIXELS as f64 {
-            return Err(said(format!("{} x {} px, more than {MAX_PIXELS} in all", size[0], size[1])));
+        if !(1.0..=MAX_PIXELS as f64).contains(&(size[0] * size[1])) {
+            return Err(said(format!("{} x {} px, expected 1 to {MAX_PIXELS} in all", size[0], size[1])));
         }
         let fields = placed.into_iter().map(|(field, corner)| (field, corner.map(|at| at as u32))).collect();
         Ok(Self { fields: visible(fields), without_place, size: size.map(|side| side as u32), um_per_px, corner_um })
@@ -115,7 +119,7 @@ impl Places {
         // As many pictures are in memory as threads decode at a time.
         for group in in_it.chunks(rayon::current_num_threads().max(1)) {
             let pictures: Vec<Vec<u8>> =
-                group.par_iter().map(|(field, _)| kept_picture(folder, database, field, kind)).collect::<Result<_, _>>()?;
+                group.par_iter().map(|(field, _)| kept_pixels(folder, database, field, kind)).collect::<Result<_, _>>()?;
             for ((field, at), pixels) in group.iter().zip(pictures) {
                 let own_bytes = field.width as usize * samples;
                 for y in at[1].max(top)..(at[1] + field.height).min(top + rows) {

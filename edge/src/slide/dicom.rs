@@ -19,8 +19,8 @@ use std::path::Path;
 /// Longest frame as it is stored.
 const MAX_COMPRESSED: u64 = 256 << 20;
 
-/// Memory that an element takes for a byte in the file: small ones take most.
-const HEADER_FACTOR: u64 = 24;
+/// Memory that an element takes for a byte in the file; 30 were measured for small ones.
+const HEADER_FACTOR: u64 = 40;
 
 /// Where frames are.
 enum Frames {
@@ -68,9 +68,12 @@ impl Image {
     /// Opens a file; what it says of the slide comes with it.
     fn open(path: &Path) -> Result<(Self, InMemDicomObject), String> {
         let contents = Contents::of(path)?;
-        let opened = OpenFileOptions::new().read_until(tags::PIXEL_DATA).open_file(path).map_err(|error| crate::error::one_line(&error))?;
+        let opened = OpenFileOptions::new()
+            .read_until(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE)
+            .open_file(path)
+            .map_err(|error| crate::error::one_line(&error))?;
         let syntax = opened.meta().transfer_syntax().trim_end_matches('\0').to_owned();
-        let mut object = opened.into_inner();
+        let object = opened.into_inner();
         let class = dicom_text(&object, tags::SOP_CLASS_UID).unwrap_or_default();
         if class != uids::VL_WHOLE_SLIDE_MICROSCOPY_IMAGE_STORAGE {
             return Err(format!("SOP class {class}, expected a VL whole slide microscopy image"));
@@ -91,9 +94,9 @@ impl Image {
         let codec = codec(&object, &syntax, tile)?;
         let [columns, rows] = [0, 1].map(|axis| size[axis].div_ceil(tile[axis]));
         let count = number(&object, tags::NUMBER_OF_FRAMES).unwrap_or(1);
-        let frame_of = frame_of(&object, [columns, rows], tile, count)?;
-        // A place for every frame is most of what such a file says, and it is known now.
-        object.remove_element(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+        let full = dicom_text(&object, tags::DIMENSION_ORGANIZATION_TYPE).is_some_and(|kind| kind == "TILED_FULL");
+        let positions = contents.positions.as_deref().filter(|_| !full);
+        let frame_of = frame_of(positions, [columns, rows], tile, count)?;
         let pixel_size = spacing(&object)?;
         let header_bytes = contents.header_bytes;
         let file = File::open(path).map_err(|error| error.to_string())?;
@@ -126,8 +129,8 @@ impl Image {
             Frames::Native { .. } => 0,
             Frames::Encapsulated { pieces, parts } => size_of_val(&pieces[..]) + size_of_val(&parts[..]),
         };
-        // What is said of the slide is kept in part; while it is read, it takes the most.
-        (size_of_val(&self.frame_of[..]) + frames) as u64 + HEADER_FACTOR * self.header_bytes
+        // A place for each frame while it is opened.
+        (2 * size_of_val(&self.frame_of[..]) + frames) as u64 + HEADER_FACTOR * self.header_bytes
     }
 }
 
@@ -171,31 +174,31 @@ fn codec(object: &InMemDicomObject, syntax: &str, tile: [u32; 2]) -> Result<Code
 }
 
 /// The first frame of every tile: other focal planes and optical paths come later.
-fn frame_of(object: &InMemDicomObject, [columns, rows]: [u32; 2], tile: [u32; 2], count: u32) -> Result<Vec<Option<u32>>, String> {
+///
+/// - `positions`: of every frame; none where they follow each other row by row
+fn frame_of(positions: Option<&[[u32; 2]]>, [columns, rows]: [u32; 2], tile: [u32; 2], count: u32) -> Result<Vec<Option<u32>>, String> {
     let tiles = u64::from(columns) * u64::from(rows);
-    let full = dicom_text(object, tags::DIMENSION_ORGANIZATION_TYPE).is_some_and(|kind| kind == "TILED_FULL");
     if tiles > 1 << 26 {
         return Err(format!("{columns} x {rows} tiles"));
     }
-    if full || object.element_opt(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).ok().flatten().is_none() {
+    let Some(positions) = positions else {
         if u64::from(count) < tiles {
             return Err(format!("{count} frames, expected {columns} x {rows}"));
         }
         return Ok((0..tiles as u32).map(Some).collect());
-    }
+    };
     let mut frame_of = vec![None; tiles as usize];
-    for (frame, item) in dicom_items(object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).iter().enumerate().take(count as usize) {
-        let position = dicom_items(item, tags::PLANE_POSITION_SLIDE_SEQUENCE);
-        let place = position.first().ok_or_else(|| format!("frame {frame} without a position"))?;
+    for (frame, position) in (0..count).zip(positions) {
         // Counted from 1.
-        let [x, y] = [tags::COLUMN_POSITION_IN_TOTAL_IMAGE_PIXEL_MATRIX, tags::ROW_POSITION_IN_TOTAL_IMAGE_PIXEL_MATRIX]
-            .map(|tag| number(place, tag).map(|position| position.wrapping_sub(1)));
-        let (x, y) = (x?, y?);
+        if position.contains(&0) {
+            return Err(format!("frame {frame} without a position"));
+        }
+        let [x, y] = position.map(|place| place - 1);
         if x % tile[0] != 0 || y % tile[1] != 0 || x / tile[0] >= columns || y / tile[1] >= rows {
             return Err(format!("frame {frame} at ({x}, {y}), expected a multiple of its size"));
         }
         let slot = &mut frame_of[(y / tile[1]) as usize * columns as usize + (x / tile[0]) as usize];
-        *slot = slot.or(Some(frame as u32));
+        *slot = slot.or(Some(frame));
     }
     Ok(frame_of)
 }

@@ -1,4 +1,5 @@
-//! What lies where in a DICOM file: pixels, and a few values at the top. Every length is held against the file's, before a parser takes memory
+//! What lies where in a DICOM file: pixels, frames on the slide, and a few values at the top. What is said of every frame is most of what a file
+//! says, and a parser would take thirty times its bytes. Every length is held against the file's, before a parser takes memory
 //! for it: it would take up to 4 GB for a damaged one.
 
 use dicom_core::Tag;
@@ -21,10 +22,13 @@ const ITEM: Tag = Tag(0xFFFE, 0xE000);
 const ITEM_END: Tag = Tag(0xFFFE, 0xE00D);
 const SEQUENCE_END: Tag = Tag(0xFFFE, 0xE0DD);
 
+/// Where a frame lies, in pixels of the slide: column and row.
+const POSITIONS: [Tag; 2] = [tags::COLUMN_POSITION_IN_TOTAL_IMAGE_PIXEL_MATRIX, tags::ROW_POSITION_IN_TOTAL_IMAGE_PIXEL_MATRIX];
+
 /// Value representations whose length has four bytes, after two that are not used.
 const LONG: [&[u8; 2]; 13] = [b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"];
 
-/// Most parts of the pixels: each is remembered.
+/// Most frames, and parts of the pixels: each is remembered.
 const MAX_PARTS: usize = 1 << 24;
 
 /// Longest value that is kept.
@@ -35,8 +39,11 @@ const MAX_VALUE: u32 = 1024;
 pub(super) struct Contents {
     /// Values of the wanted elements that are there.
     values: Vec<(Tag, Vec<u8>)>,
-    /// Bytes before the pixels.
+    /// Bytes before what is said of every frame, or else before the pixels.
     pub(super) header_bytes: u64,
+    /// Where each frame lies on the slide: column and row of its first pixel, counted from 1; 0 where it is not said. None where nothing is said of
+    /// single frames.
+    pub(super) positions: Option<Vec<[u32; 2]>>,
     /// Where the pixels are.
     pub(super) pixels: Option<Pixels>,
 }
@@ -101,7 +108,7 @@ fn walk<R: Read + Seek>(mut from: BufReader<R>, end: u64, wanted: &[Tag], after:
     let mut implicit = vec![false];
     // Where the others end.
     let mut ends = Vec::new();
-    let (mut begun, mut syntax, mut parts) = (false, String::new(), None::<(bool, Vec<Piece>)>);
+    let (mut begun, mut syntax, mut parts, mut in_frames) = (false, String::new(), None::<(bool, Vec<Piece>)>, false);
     while at < end {
         while ends.last().is_some_and(|&last| last <= at) {
             ends.pop();
@@ -137,8 +144,20 @@ fn walk<R: Read + Seek>(mut from: BufReader<R>, end: u64, wanted: &[Tag], after:
                 length = u32::from(u16::from_le_bytes([head[6], head[7]]));
             }
         }
-        if at_top && tag == tags::PIXEL_DATA {
-            contents.header_bytes = begin;
+        if at_top {
+            in_frames = tag == tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE;
+            if in_frames {
+                contents.positions = Some(Vec::new());
+            }
+            if contents.header_bytes == 0 && (in_frames || tag == tags::PIXEL_DATA) {
+                contents.header_bytes = begin;
+            }
+        }
+        if let Some(positions) = contents.positions.as_mut().filter(|_| in_frames && tag == ITEM && implicit.len() + ends.len() == 2) {
+            if positions.len() == MAX_PARTS {
+                return Err(format!("more than {MAX_PARTS} frames"));
+            }
+            positions.push([0; 2]);
         }
         if length == UNDEFINED {
             match tag {
@@ -187,7 +206,12 @@ fn walk<R: Read + Seek>(mut from: BufReader<R>, end: u64, wanted: &[Tag], after:
         if at_top && tag == tags::PIXEL_DATA {
             contents.pixels = Some(Pixels::Native(piece));
         }
-        if (tag == tags::TRANSFER_SYNTAX_UID || at_top && wanted.contains(&tag)) && length <= MAX_VALUE {
+        let position = POSITIONS.iter().position(|own| *own == tag).filter(|_| in_frames && length == 4);
+        if let (Some(axis), Some(place)) = (position, contents.positions.as_mut().and_then(|all| all.last_mut())) {
+            let mut value = [0; 4];
+            from.read_exact(&mut value).map_err(said)?;
+            place[axis] = u32::from_le_bytes(value);
+        } else if (tag == tags::TRANSFER_SYNTAX_UID || at_top && wanted.contains(&tag)) && length <= MAX_VALUE {
             let mut value = vec![0; length as usize];
             from.read_exact(&mut value).map_err(said)?;
             if tag == tags::TRANSFER_SYNTAX_UID {
@@ -198,6 +222,9 @@ fn walk<R: Read + Seek>(mut from: BufReader<R>, end: u64, wanted: &[Tag], after:
             from.seek_relative(length.into()).map_err(said)?;
         }
         at += u64::from(length);
+    }
+    if parts.is_some() {
+        return Err("ends in the middle of its pixels".to_owned());
     }
     Ok(contents)
 }
@@ -256,6 +283,23 @@ mod tests {
         let end = 132 + [SYNTAX.len(), nested.len(), open.len(), own.len(), width.len()].iter().sum::<usize>() as u64;
         assert_eq!(all.header_bytes, end);
         assert_eq!(all.pixels, Some(Pixels::Encapsulated(vec![Piece { at: end + 20, bytes: 0 }, Piece { at: end + 28, bytes: 2 }])));
+        // Two frames, one in an item that says its length, with their places in sequences of their own.
+        let place =
+            |x: u8| [&b"\x48\x00\x1A\x02SQ\0\0\x14\0\0\0\xFE\xFF\x00\xE0\x0C\0\0\0\x48\x00\x1E\x02SL\x04\x00"[..], &[x, 0, 0, 0]].concat();
+        let frames = [
+            &b"\x00\x52\x30\x92SQ\0\0\xFF\xFF\xFF\xFF\xFE\xFF\x00\xE0\x20\0\0\0"[..],
+            &place(1),
+            b"\xFE\xFF\x00\xE0\xFF\xFF\xFF\xFF",
+            &place(17),
+            b"\xFE\xFF\x0D\xE0\0\0\0\0\xFE\xFF\xDD\xE0\0\0\0\0",
+        ]
+        .concat();
+        let all = contents(&[SYNTAX, own, &frames, pixels], &[], None).unwrap();
+        assert_eq!(all.positions, Some(vec![[1, 0], [17, 0]]));
+        assert_eq!(all.header_bytes, 132 + (SYNTAX.len() + own.len()) as u64);
+        assert!(matches!(all.pixels, Some(Pixels::Encapsulated(pieces)) if pieces.len() == 2));
+        let torn = &pixels[..pixels.len() - 8];
+        assert_eq!(walked(&[SYNTAX, torn]), Err("ends in the middle of its pixels".to_owned()));
         // What comes after is not looked at.
         let torn = &width[..9];
         assert!(contents(&[SYNTAX, own, torn], &wanted, None).is_err());

@@ -86,12 +86,14 @@ fn frames_that_come_too_fast_are_dropped_and_counted() {
     assert_eq!(service.get("/api/v1/fields/1").expect(200).json()["artefacts"], json!([]));
 }
 
-/// A slide with a black square: fields come where there is tissue, in a snake, and the mosaic has the square in its place.
+/// A slide with a dark square: fields come where there is tissue, in a snake, and the mosaic has the square in its place.
 #[test]
 fn a_slide_is_a_virtual_microscope() {
     let place = tempfile::tempdir().unwrap();
     let mut slide = image::RgbImage::from_pixel(1024, 768, image::Rgb([255; 3]));
     replace(&mut slide, &field(512, 512, [128, 256], 128), 256, 128);
+    // Black would be ink.
+    slide.pixels_mut().filter(|pixel| pixel.0[0] < 80).for_each(|pixel| pixel.0 = [80, pixel.0[1] + 15, 60]);
     let path = place.path().join("slide.svs");
     SlideFile::default().write(&path, &slide, &[4]);
     let source = format!("slide:{}", path.display());
@@ -106,6 +108,7 @@ fn a_slide_is_a_virtual_microscope() {
     let first: Vec<f64> = records.iter().map(position).filter(|place| place[1] == rows[0]).map(|place| place[0]).collect();
     assert!(first.is_sorted() || first.iter().rev().is_sorted(), "{first:?}");
     // The square lies at 384 to 512 and 384 to 512 um, in fields of 128 um.
+    assert!(records.iter().any(|record| position(record) == [448.0, 448.0]), "nobody looked at the square");
     for record in &records {
         let [x, y] = position(record);
         let share = record["cancer"]["mask_fraction"].as_f64().unwrap();

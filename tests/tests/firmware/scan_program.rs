@@ -172,6 +172,32 @@ impl<'a> Scan<'a> {
     }
 }
 
+impl Scan<'_> {
+    /// The list names it, and its fields are one picture in the stage's places.
+    fn stitched(&self) {
+        let session = |arguments: &[&str]| {
+            let output = Command::new(LSR_EDGE).arg("session").args(arguments).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let (store, folder) = (self.out(), self.microscope.path("stitched"));
+        let store = store.to_str().unwrap();
+        let listed = session(&["list", store]);
+        assert!(listed.contains(&format!("a scan of {} x {}", self.columns, self.rows)), "{listed}");
+        session(&["export", store, "--format", "ome-tiff", "-o", folder.to_str().unwrap()]);
+        let fields = self.fields();
+        let record = fs::read(folder.join(format!("{}.json", fields[0].session))).unwrap();
+        let record: Value = serde_json::from_slice(&record).unwrap();
+        let side = |axis: usize, count: u32| (count - 1) * PITCH[axis] + FIELD;
+        assert_eq!(record["stitched"]["size"], serde_json::json!([side(0, self.columns), side(1, self.rows)]));
+        assert_eq!(record["stitched"]["fields"].as_u64(), Some(fields.len() as u64));
+        for axis in 0..2 {
+            let corner = record["stitched"]["corner_um"][axis].as_f64().unwrap();
+            assert!((corner - (f64::from(CORNER[axis]) - f64::from(FIELD) / 2.0)).abs() < 0.5, "{record}");
+        }
+    }
+}
+
 fn place_of(record: &FieldRecord) -> &ScanPlace {
     record.scan.as_ref().unwrap()
 }
@@ -198,6 +224,7 @@ fn a_hundred_fields_are_there_once_although_the_controller_is_reset_in_the_middl
     // Those that were seen before the reset and waited to be segmented are judged after it: the one held back and the queue.
     let judged = moments["fields"].as_u64().unwrap() as usize;
     assert!((after..=after + 6).contains(&judged), "{after} fields were seen after the reset, and judged: {moments}");
+    scan.stitched();
     let script = microscope.script();
     println!(
         "100 fields of {FIELD} px in {seconds:.1} s ({:.2}/s) with two homings and a reset at field {}; the chip ran at {:.2} of its speed\n\

@@ -6,7 +6,7 @@ use crate::live::{Given, Live};
 use crate::serve::App;
 use crate::serve::guard::drained;
 use crate::serve::problem::Problem;
-use crate::session::{FieldRecord, Kind, Sessions};
+use crate::session::{FieldRecord, Kind, Sessions, picture_in};
 use crate::source::{Frame, Picture, Position};
 use axum::Json;
 use axum::body::{Body, to_bytes};
@@ -295,7 +295,7 @@ async fn kept(live: Arc<Live>, number: Result<Path<u64>, PathRejection>, kind: K
 pub(super) fn kept_picture(live: &Live, record: &FieldRecord, kind: Kind) -> Result<Vec<u8>, Problem> {
     let gone = || Problem::new(StatusCode::GONE, format!("the {} of field {} was not kept", kind.name(), record.number));
     let path = record.path_of(kind).ok_or_else(gone)?;
-    match crate::read::read_file(&live.settings().folder.join(path), crate::segment::MAX_FILE_BYTES) {
+    match crate::read::read_file(&picture_in(&live.settings().folder, path)?, crate::segment::MAX_FILE_BYTES) {
         Ok(bytes) => Ok(bytes),
         Err(Error::Read { .. }) => Err(gone()),
         Err(error) => Err(error.into()),
