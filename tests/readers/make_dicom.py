@@ -7,6 +7,7 @@ import sys
 
 import numpy
 import pydicom
+from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 source, output = sys.argv[1:3]
@@ -34,10 +35,20 @@ if len(sys.argv) > 7:
     parts = list(frames(half))
     slide.TotalPixelMatrixRows, slide.TotalPixelMatrixColumns = half.shape[:2]
     slide.NumberOfFrames = len(parts)
-    slide.PixelData = b"".join(parts + [b"\0"] * (sum(map(len, parts)) % 2))
     measures = slide.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
     measures.PixelSpacing = [2 * float(side) for side in measures.PixelSpacing]
-    slide.DimensionOrganizationType = "TILED_FULL"
-    del slide.PerFrameFunctionalGroupsSequence
+    # Frames from the last to the first, each with its place.
+    slide.PixelData = b"".join(parts[::-1] + [b"\0"] * (sum(map(len, parts)) % 2))
+    slide.DimensionOrganizationType = "TILED_SPARSE"
+    across = -(-half.shape[1] // columns)
+    items = []
+    for number in reversed(range(len(parts))):
+        place = Dataset()
+        place.ColumnPositionInTotalImagePixelMatrix = number % across * columns + 1
+        place.RowPositionInTotalImagePixelMatrix = number // across * rows + 1
+        item = Dataset()
+        item.PlanePositionSlideSequence = [place]
+        items.append(item)
+    slide.PerFrameFunctionalGroupsSequence = items
     slide.SOPInstanceUID = slide.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     slide.save_as(sys.argv[7])
