@@ -1,7 +1,7 @@
 //! Which images to segment, and under which names.
 
 use crate::error::Error;
-use crate::slide::without_levels;
+use crate::slide::{begins_like_dicom, without_levels};
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,8 @@ pub struct Input {
     pub name: String,
 }
 
-/// Files as they are, folders as the images in them, sorted by name (without subfolders, hidden files and our own outputs).
+/// Files as they are, folders as the images in them, sorted by name (without subfolders, hidden files and our own outputs). What has no extension is an
+/// image there if it begins like a DICOM file.
 ///
 /// A file that is reached twice is taken once, and of the DICOM files of one slide the finest level.  Two files with the same NAME, such as `a.png` and `a.jpg`, would write the same outputs:
 /// the first is kept, the other is a failure that names both. (The extension is not kept in NAME, so that `a.mask.png` belongs to `a.jpg`
@@ -63,7 +64,7 @@ fn images_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut images = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if is_image_name(&path) && path.is_file() {
+        if path.is_file() && (is_image_name(&path) || is_nameless_dicom(&path)) {
             images.push(path);
         }
     }
@@ -72,6 +73,12 @@ fn images_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     }
     images.sort();
     Ok(images)
+}
+
+/// Archives export DICOM files without extensions.
+fn is_nameless_dicom(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    path.extension().is_none() && !name.starts_with(b".") && begins_like_dicom(path)
 }
 
 pub(crate) fn is_image_name(path: &Path) -> bool {

@@ -357,7 +357,8 @@ fn files_of_a_dicom_series_are_one_slide() {
     DicomFile::default().write(&at("coarse.dcm"), &blobs(300, 200, 4));
     DicomFile { kind: "LABEL", ..DicomFile::default() }.write(&at("label.dcm"), &blobs(100, 80, 6));
     let other = DicomFile { series: "1.2.4".to_owned(), ..DicomFile::default() };
-    other.write(&at("other.dcm"), &blobs(150, 100, 7));
+    other.write(&at("other"), &blobs(150, 100, 7));
+    fs::write(at("notes"), "no image").unwrap();
     let said = segment(&series, &output, &["--tissue", "none"]);
     let level = "fine: DICOM slide, 600 x 400 px at 0.5 um/px, level 1 of 2 -> 300 x 200 px at 1 um/px";
     said.expect(0, &[level, "other: DICOM slide, 150 x 100 px at 1 um/px, level 0 of 1"]);
@@ -382,7 +383,7 @@ fn files_of_a_dicom_series_are_one_slide() {
     let alone = folder.path().join("alone");
     segment(&at("coarse.dcm"), &alone, &["--tissue", "none"]).expect(0, &["coarse: DICOM slide, 300 x 200 px at 1 um/px, level 0 of 1"]);
     let mut all = segment_command(&at("fine.dcm"), &alone, &["--tissue", "none"]);
-    ran(all.args(["coarse.dcm", "label.dcm", "other.dcm"].map(at))).expect(0, &[level]);
+    ran(all.args(["coarse.dcm", "label.dcm", "other"].map(at))).expect(0, &[level]);
     assert_eq!(names(&alone).iter().filter(|name| name.ends_with(".seg.dcm")).count(), 3);
     // A level that is torn is named; the slide is not done without it.
     let bytes = fs::read(at("coarse.dcm")).unwrap();

@@ -159,6 +159,7 @@ pub fn write_stitched(sessions: &Sessions, session: &SessionRecord, folder: &Pat
     let places = Places::of(sessions, session)?;
     prepare_folder(folder)?;
     let files = OutputFiles::new(folder, &session.id);
+    files.remove_record()?;
     let inputs = sha256(places.fields.iter().map(|(field, _)| format!("{}\n", field.input_sha256)).collect::<String>().as_bytes());
     let settings = json!({ "session": session.id, "corner_um": places.corner_um, "settings": session.settings });
     let provenance = [

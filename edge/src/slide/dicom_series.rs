@@ -48,12 +48,17 @@ impl Member {
     }
 }
 
+/// Whether a file begins like DICOM.
+pub(crate) fn begins_like_dicom(path: &Path) -> bool {
+    matches!(Beginning::of(path), Ok(Beginning::Dicom))
+}
+
 /// The coarser levels that lie beside a file, from the finest; one of each size.
 pub(super) fn smaller_levels(path: &Path, own: &Member) -> Vec<PathBuf> {
     let Some(beside) = path.parent().and_then(|folder| in_folder(folder).ok()) else { return Vec::new() };
     let mut levels: Vec<(Member, PathBuf)> = beside
         .into_iter()
-        .filter(|file| matches!(Beginning::of(file), Ok(Beginning::Dicom)))
+        .filter(|file| begins_like_dicom(file))
         .filter_map(|file| Member::of(&file).filter(|member| member.is_level_of(own)).map(|member| (member, file)))
         .collect();
     levels.sort_by(|(a, file), (b, other)| b.size.cmp(&a.size).then_with(|| file.cmp(other)));
@@ -70,7 +75,7 @@ fn in_folder(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 /// Inputs without those that another input stands for.
 pub(crate) fn without_levels(inputs: Vec<Input>) -> Vec<Input> {
     let folder = |input: &Input| input.path.parent().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.to_owned()));
-    let is_dicom = |input: &Input| matches!(Beginning::of(&input.path), Ok(Beginning::Dicom));
+    let is_dicom = |input: &Input| begins_like_dicom(&input.path);
     let members: Vec<Option<(Option<PathBuf>, Member)>> = inputs
         .iter()
         .map(|input| if is_dicom(input) { Member::of(&input.path).map(|member| (folder(input), member)) } else { None })

@@ -17,7 +17,7 @@ mod tiff;
 mod tissue;
 
 pub(crate) use dicom::{dicom_items, dicom_text};
-pub(crate) use dicom_series::without_levels;
+pub(crate) use dicom_series::{begins_like_dicom, without_levels};
 pub(crate) use grid::Grid;
 pub(crate) use tissue::Tissue;
 pub use tissue::TissueChoice;
@@ -90,7 +90,7 @@ trait Tiles: Send + Sync {
 impl Slide {
     /// Whether a file is to be taken for a slide, by its name or its beginning; it may still be a damaged one.
     pub(crate) fn is_one(path: &Path) -> bool {
-        path.is_file() && (is_named(path) || matches!(Beginning::of(path), Ok(Beginning::Dicom)) || matches!(Self::open(path), Ok(Some(_))))
+        path.is_file() && (is_named(path) || begins_like_dicom(path) || matches!(Self::open(path), Ok(Some(_))))
     }
 
     /// Opens a slide; `None` where the file is no pyramid of tiles and may be an image.
