@@ -25,9 +25,9 @@ pub struct Input {
 /// Files as they are, folders as the images in them, sorted by name (without subfolders, hidden files and our own outputs). What has no extension is an
 /// image there if it begins like a DICOM file.
 ///
-/// A file that is reached twice is taken once, and of the DICOM files of one slide the finest level.  Two files with the same NAME, such as `a.png` and `a.jpg`, would write the same outputs:
-/// the first is kept, the other is a failure that names both. (The extension is not kept in NAME, so that `a.mask.png` belongs to `a.jpg`
-/// as it does in data sets.)
+/// A file that is reached twice is taken once, and of the DICOM files of one slide the finest level. Two files with the same NAME, such as `a.png`
+/// and `a.jpg`, would write the same outputs: the first is kept, the other is a failure that names both. (The extension is not kept in NAME, so that
+/// `a.mask.png` belongs to `a.jpg` as it does in data sets.)
 pub fn find_inputs(given: &[PathBuf]) -> (Vec<Input>, Vec<(PathBuf, Error)>) {
     let (mut inputs, mut failures) = (Vec::<Input>::new(), Vec::new());
     let mut taken: HashMap<String, (PathBuf, PathBuf)> = HashMap::new();

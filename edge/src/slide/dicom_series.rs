@@ -21,6 +21,9 @@ pub(super) struct Member {
 impl Member {
     /// `None` for a file that is no whole slide image.
     pub(super) fn of(path: &Path) -> Option<Self> {
+        if !begins_like_dicom(path) {
+            return None;
+        }
         let (columns, rows) = (tags::TOTAL_PIXEL_MATRIX_COLUMNS, tags::TOTAL_PIXEL_MATRIX_ROWS);
         let wanted = [tags::SOP_CLASS_UID, tags::IMAGE_TYPE, tags::SERIES_INSTANCE_UID, tags::FRAME_OF_REFERENCE_UID, columns, rows];
         let contents = Contents::wanted(path, &wanted, Some(rows)).ok()?;
@@ -48,9 +51,9 @@ impl Member {
     }
 }
 
-/// Whether a file begins like DICOM.
+/// Whether a file begins like DICOM. A pipe is not asked: what is read of it is gone.
 pub(crate) fn begins_like_dicom(path: &Path) -> bool {
-    matches!(Beginning::of(path), Ok(Beginning::Dicom))
+    path.is_file() && matches!(Beginning::of(path), Ok(Beginning::Dicom))
 }
 
 /// The coarser levels that lie beside a file, from the finest; one of each size.
@@ -58,7 +61,6 @@ pub(super) fn smaller_levels(path: &Path, own: &Member) -> Vec<PathBuf> {
     let Some(beside) = path.parent().and_then(|folder| in_folder(folder).ok()) else { return Vec::new() };
     let mut levels: Vec<(Member, PathBuf)> = beside
         .into_iter()
-        .filter(|file| begins_like_dicom(file))
         .filter_map(|file| Member::of(&file).filter(|member| member.is_level_of(own)).map(|member| (member, file)))
         .collect();
     levels.sort_by(|(a, file), (b, other)| b.size.cmp(&a.size).then_with(|| file.cmp(other)));
@@ -68,18 +70,14 @@ pub(super) fn smaller_levels(path: &Path, own: &Member) -> Vec<PathBuf> {
 
 fn in_folder(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let paths = std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
-    paths.filter(|path| path.as_ref().map_or(true, |path| path.is_file())).collect()
+    std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
 }
 
 /// Inputs without those that another input stands for.
 pub(crate) fn without_levels(inputs: Vec<Input>) -> Vec<Input> {
     let folder = |input: &Input| input.path.parent().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.to_owned()));
-    let is_dicom = |input: &Input| begins_like_dicom(&input.path);
-    let members: Vec<Option<(Option<PathBuf>, Member)>> = inputs
-        .iter()
-        .map(|input| if is_dicom(input) { Member::of(&input.path).map(|member| (folder(input), member)) } else { None })
-        .collect();
+    let members: Vec<Option<(Option<PathBuf>, Member)>> =
+        inputs.iter().map(|input| Member::of(&input.path).map(|member| (folder(input), member))).collect();
     let mut series = HashMap::<_, Vec<&Member>>::new();
     for (folder, member) in members.iter().flatten() {
         series.entry((folder, &member.series)).or_default().push(member);
